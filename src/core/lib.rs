@@ -1,1 +1,32 @@
-//! Room under construction.
+//! The contract every applet is written against.
+//!
+//! An applet is a plain struct of data and functions ([`Applet`]); it is handed a [`Ctx`] for
+//! everything it says and learns, and gives back an [`Exit`] or an [`Error`]. This crate knows no
+//! applet and no process machinery: `edgekit` (the binary) keeps the table, `edgekit-rt` the
+//! signals, children and capabilities of a running process.
+#![forbid(unsafe_code)]
+
+mod applet;
+mod capability;
+mod clock;
+mod color;
+mod ctx;
+mod error;
+mod exit;
+mod finding;
+pub mod json;
+mod manual;
+mod out;
+pub mod term;
+pub mod text;
+
+pub use applet::{Applet, Entry};
+pub use capability::Capability;
+pub use clock::Clock;
+pub use color::{ColorChoice, Paint};
+pub use ctx::Ctx;
+pub use error::{Error, ErrorContext};
+pub use exit::Exit;
+pub use finding::{Finding, Status};
+pub use manual::{Example, Manual};
+pub use out::Out;

@@ -1,1 +1,12 @@
-//! Room under construction.
+//! What a running process needs from the kernel: signals, children, capabilities.
+//!
+//! A safe face on the few raw system calls involved; every `unsafe` of it is in this crate, one
+//! line each with its reason. Applets use it, `edgekit-core` holds the contract they are written
+//! against.
+
+pub mod caps;
+pub mod child;
+mod signals;
+mod sys;
+
+pub use signals::Signals;

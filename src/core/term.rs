@@ -1,0 +1,23 @@
+//! The terminal, where there is one: width, and whether a stream is one.
+
+use std::io::{self, IsTerminal};
+
+use terminal_size::terminal_size_of;
+
+/// Columns text is laid out for where no terminal says otherwise.
+pub const DEFAULT_WIDTH: usize = 79;
+
+/// Columns of the terminal behind standard output, else [`DEFAULT_WIDTH`].
+pub fn width() -> usize {
+    terminal_size_of(io::stdout()).map_or(DEFAULT_WIDTH, |(columns, _)| usize::from(columns.0).max(20))
+}
+
+/// True if standard output is a terminal.
+pub fn stdout_is_tty() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// True if standard error is a terminal.
+pub fn stderr_is_tty() -> bool {
+    io::stderr().is_terminal()
+}
