@@ -20,7 +20,7 @@ pub struct Plan {
     pub events: Vec<Event>,
     /// Ring buffer for events, when any program sends one.
     pub ring: Option<ir::MapRef>,
-    /// Array of u64 words shared with user space, see [`control`].
+    /// Array of one value, `control::WORDS` u64 words shared with user space, see [`control`].
     pub control: ir::MapRef,
     /// Per-CPU array of u64: one counter a program and cause, `program * LOSS_CAUSES + cause`.
     pub loss: ir::MapRef,
@@ -29,7 +29,7 @@ pub struct Plan {
     pub config: Config,
 }
 
-/// Words of the control array.
+/// Words of the control array's one value, each 8 bytes.
 pub mod control {
     /// Set to 1 + exit code by `exit()`, so that an exit is seen even when the ring is full.
     pub const EXIT: u32 = 0;

@@ -156,7 +156,8 @@ pub enum EventKind {
     DeleteKey { map: MapId },
     /// time("%H:%M:%S\n")
     Time { format: Rc<str> },
-    /// join(argv, delim): args = [u64 count, Str…] where each Str is one argument, see `lower`.
+    /// join(argv, delim): the statement's only argument is the address of the array; the record carries
+    /// args = [U64 count, Str(n), Str(n) …], one string an element, at most as many as there are types.
     Join { delim: Rc<str> },
     Cat { format: Rc<str> },
     System { format: Rc<str> },
@@ -309,8 +310,6 @@ pub enum Func {
     Bswap,
     /// (symbol address base: u64, cpu) → address of a per-CPU variable.
     PerCpuPtr,
-    /// Reads a NULL-terminated array of user or kernel string pointers into an event: see `EventKind::Join`.
-    Join,
     /// bpf_trace_printk(format, up to 3 scalars): the format is the first argument, a Str.
     TracePrintk,
 }
