@@ -3,4 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod diag;
+pub mod probes;
 pub mod syntax;
+pub mod tree;
+pub mod ty;
