@@ -12,14 +12,10 @@ check_static() {
     esac || die "$file is not for $arch"
     ! grep -q 'INTERP' <<<"$headers" || die "$file asks for an interpreter; it must be static"
     ! grep -q '(NEEDED)' <<<"$headers" || die "$file needs a shared library; it must be static"
+    grep -q 'Type: *DYN' <<<"$headers" || die "$file is not position independent (static-pie)"
     ! grep -q 'GNU_STACK.*RWE' <<<"$headers" || die "$file asks for an executable stack"
     for place in "$ROOT/" "$CACHE/" "${CARGO_HOME:-$HOME/.cargo}/"; do
         ! LC_ALL=C grep -qaF "$place" "$file" ||
             die "$file contains the path $place; two machines would build different bytes"
     done
-}
-
-# One word for the kind of static file it is.
-static_kind() {
-    if LC_ALL=C readelf -h "$1" | grep -q 'Type: *DYN'; then echo static-pie; else echo static; fi
 }

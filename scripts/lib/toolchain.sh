@@ -154,7 +154,8 @@ static_rustflags() {
     for dir in "$home"/registry/src/*/; do
         [ ! -d "$dir" ] || flags+=("--remap-path-prefix=${dir%/}=/crates")
     done
-    flags+=("--remap-path-prefix=$target_dir=/target")
+    # zig links a static file at a fixed address unless it is told -pie as well as -static-pie.
+    flags+=("--remap-path-prefix=$target_dir=/target" -C link-arg=-pie)
     if [ "$RUST_WAY" = build-std ]; then
         flags+=("--remap-path-prefix=$STD_SOURCE=/rust" -C link-self-contained=no)
     fi
@@ -183,16 +184,15 @@ static_cargo() {
     [ "$RUST_WAY" != build-std ] || args+=("-Zbuild-std=std,panic_unwind")
     (
         cd "$workspace" || exit
-        PATH=$(tools_bin):$PATH
         export CARGO_TARGET_DIR=$target_dir CARGO_ZIGBUILD_CACHE_DIR=$CACHE/zigbuild ZIG_GLOBAL_CACHE_DIR=$CACHE/zig
         export CARGO_INCREMENTAL=0 SOURCE_DATE_EPOCH
         SOURCE_DATE_EPOCH=$(git -C "$workspace" log -1 --format=%ct 2>/dev/null || echo 0)
         unset RUSTFLAGS
-        [ -z "$STD_SOURCE" ] || export __CARGO_TESTS_ONLY_SRC_ROOT=$STD_SOURCE
+        [ -z "$STD_SOURCE" ] || export __CARGO_TESTS_ONLY_SRC_ROOT=$STD_SOURCE/library
         # The registry's directory must be there before its path can be remapped.
         tc cargo fetch --locked --target "$(triple "$arch")" -q
         CARGO_ENCODED_RUSTFLAGS=$(static_rustflags "$target_dir")
         export CARGO_ENCODED_RUSTFLAGS
-        tc cargo zigbuild --locked --target "$(triple "$arch")" --profile "$profile" "${args[@]}" "$@"
+        PATH=$(tools_bin):$PATH tc cargo zigbuild --locked --target "$(triple "$arch")" --profile "$profile" "${args[@]}" "$@"
     )
 }
