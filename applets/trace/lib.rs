@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod diag;
+pub mod output;
 pub mod probes;
 pub mod syntax;
 pub mod tree;
