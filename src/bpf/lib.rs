@@ -9,15 +9,20 @@
 //! to the kernel and the memory shared with it.
 
 pub mod btf;
+pub mod emit;
 pub mod error;
 pub mod feature;
 pub mod insn;
 pub mod ir;
 pub mod link;
 pub mod map;
+mod opt;
 pub mod prog;
+mod regalloc;
 pub mod ring;
 mod sys;
+#[cfg(test)]
+mod testing;
 pub mod verifier;
 
 pub use error::{Error, Result};

@@ -166,8 +166,7 @@ pub(crate) unsafe fn map_batch(fd: BorrowedFd<'_>, delete: bool, b: Batch<'_>) -
     // SAFETY: the `batch` member was initialised above.
     let count = unsafe { attr.batch.count };
     // Refused outright, the kernel has not touched the count.
-    let counted =
-        matches!(result, Ok(_)) || matches!(&result, Err(e) if e.raw_os_error() == Some(libc::ENOSPC));
+    let counted = result.is_ok() || matches!(&result, Err(e) if e.raw_os_error() == Some(libc::ENOSPC));
     (if counted { count.min(b.room) } else { 0 }, result)
 }
 

@@ -81,7 +81,7 @@ impl Builder {
 
     /// An integer of `size` bytes.
     pub fn int(&mut self, name: &str, size: u32, signed: bool) -> u32 {
-        self.add(name, Kind::Int, false, 0, size, &[u32::from(signed) << 24 | size * 8])
+        self.add(name, Kind::Int, false, 0, size, &[(u32::from(signed) << 24) | (size * 8)])
     }
 
     pub fn ptr(&mut self, to: u32) -> u32 {

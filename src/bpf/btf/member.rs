@@ -47,11 +47,12 @@ impl Index {
                 let found = FoundMember { type_id: m.type_id, bit_offset, bitfield_size: m.bitfield_size };
                 return Ok(Some(found));
             }
-            if m.name.is_empty() && depth < DEPTH_MAX {
-                if let Some(mut found) = self.member_in(m.type_id, name, depth + 1, looks)? {
-                    found.bit_offset += bit_offset;
-                    return Ok(Some(found));
-                }
+            if m.name.is_empty()
+                && depth < DEPTH_MAX
+                && let Some(mut found) = self.member_in(m.type_id, name, depth + 1, looks)?
+            {
+                found.bit_offset += bit_offset;
+                return Ok(Some(found));
             }
         }
         Ok(None)

@@ -111,12 +111,15 @@ impl Map {
     /// Sets every value to zero and keeps the keys.
     pub fn zero(&self) -> Result<()> {
         let zeros = vec![0; self.stride];
-        let mut key: Option<Vec<u8>> = None;
-        // Bounded: keys deleted under us restart the walk.
-        for _ in 0..=self.spec.max_entries {
-            let Some(next) = self.get_next_key(key.as_deref())? else { break };
-            self.replace(&next, &zeros)?;
-            key = Some(next);
+        if self.spec.kind.is_array() {
+            for i in 0..self.spec.max_entries {
+                self.update(&i.to_ne_bytes(), &zeros)?;
+            }
+            return Ok(());
+        }
+        // Keys first: an update moves its element to the front of its bucket, and a walk would meet it again.
+        for (key, _) in &self.entries()? {
+            self.replace(key, &zeros)?;
         }
         Ok(())
     }
@@ -164,7 +167,7 @@ impl Map {
     }
 
     /// Reads an element at a time.
-    fn walk(&self) -> Result<Entries> {
+    pub(super) fn walk(&self) -> Result<Entries> {
         let mut out = self.nothing();
         let mut key: Option<Vec<u8>> = None;
         let mut value = vec![0; self.stride];
@@ -182,7 +185,7 @@ impl Map {
 
     /// Takes an element at a time, in one step from kernel 5.14, in two before: an update in between is lost
     /// there, and nothing in those kernels avoids it.
-    fn walk_out(&self) -> Result<Entries> {
+    pub(super) fn walk_out(&self) -> Result<Entries> {
         let mut out = self.nothing();
         let mut value = vec![0; self.stride];
         let mut one_step = true;
