@@ -1,1 +1,16 @@
-fn main() {}
+//! The process: takes its arguments, runs one command, ends. Nothing else here or elsewhere ends it.
+#![forbid(unsafe_code)]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use edgekit_core::{Ctx, Exit};
+
+fn main() -> ExitCode {
+    let run = || {
+        let mut ctx = Ctx::new(edgekit::APPLETS);
+        edgekit::run(std::env::args_os().collect(), &mut ctx)
+    };
+    // The panic hook has printed where; a caller still gets the code that says "a bug".
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or(Exit::BUG).into()
+}

@@ -6,7 +6,7 @@
 
 use clap::{Arg, ArgMatches, Command};
 
-use crate::{Capability, ColorChoice, Ctx, Error, Exit, Finding, Manual};
+use crate::{Capability, ColorChoice, Ctx, Error, Exit, Finding, Manual, term};
 
 /// One command of edgekit.
 pub struct Applet {
@@ -43,6 +43,7 @@ impl Applet {
             .display_name(format!("edgekit {}", self.name))
             .about(self.about)
             .disable_help_subcommand(true)
+            .term_width(term::width().min(term::WIDEST))
             .arg(
                 Arg::new(ColorChoice::ARG)
                     .long("color")

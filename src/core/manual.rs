@@ -30,8 +30,11 @@ pub struct Example {
 }
 
 /// Codes every command may end with; a manual may give its own words for one.
-const SHARED_EXITS: [(u8, &str); 3] =
-    [(0, "done"), (2, "the command line makes no sense"), (70, "a fault of edgekit itself; please report it")];
+const SHARED_EXITS: [(u8, &str); 3] = [
+    (0, "done"),
+    (2, "the command line makes no sense"),
+    (70, "a fault of edgekit itself; please report it"),
+];
 
 const TEMPLATE: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
@@ -70,8 +73,16 @@ impl Manual {
     fn tail(&self, name: &str) -> String {
         let mut text = String::new();
         section(&mut text, "Files", self.files.iter().map(|(path, use_)| ((*path).to_owned(), *use_)));
-        section(&mut text, "Environment", self.environment.iter().map(|(key, use_)| ((*key).to_owned(), *use_)));
-        section(&mut text, "Exit status", self.all_exits().iter().map(|(code, use_)| (code.to_string(), *use_)));
+        section(
+            &mut text,
+            "Environment",
+            self.environment.iter().map(|(key, use_)| ((*key).to_owned(), *use_)),
+        );
+        section(
+            &mut text,
+            "Exit status",
+            self.all_exits().iter().map(|(code, use_)| (code.to_string(), *use_)),
+        );
         text.push_str(&format!("See also: edgekit man {name}"));
         text
     }

@@ -7,6 +7,9 @@ use terminal_size::terminal_size_of;
 /// Columns text is laid out for where no terminal says otherwise.
 pub const DEFAULT_WIDTH: usize = 79;
 
+/// A line longer than this is hard to read, however wide the terminal is.
+pub const WIDEST: usize = 100;
+
 /// Columns of the terminal behind standard output, else [`DEFAULT_WIDTH`].
 pub fn width() -> usize {
     terminal_size_of(io::stdout()).map_or(DEFAULT_WIDTH, |(columns, _)| usize::from(columns.0).max(20))

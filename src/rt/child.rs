@@ -37,7 +37,9 @@ impl Child {
             .iter()
             .map(|word| CString::new(word.as_ref().as_bytes()))
             .collect::<Result<_, _>>()
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a word of the command holds a NUL byte"))?;
+            .map_err(|_| {
+                io::Error::new(io::ErrorKind::InvalidInput, "a word of the command holds a NUL byte")
+            })?;
         let mut pointers: Vec<*const libc::c_char> = words.iter().map(|word| word.as_ptr()).collect();
         pointers.push(ptr::null());
         let (gate_reader, gate) = io::pipe()?;
@@ -169,7 +171,8 @@ impl Drop for Unwatched {
 fn open_pidfd(pid: i32) -> io::Result<OwnedFd> {
     // SAFETY: takes two integers.
     let raw = sys::check_long(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
-    let raw = RawFd::try_from(raw).map_err(|_| io::Error::other("the kernel returned an impossible descriptor"))?;
+    let raw =
+        RawFd::try_from(raw).map_err(|_| io::Error::other("the kernel returned an impossible descriptor"))?;
     // SAFETY: the kernel has just made this descriptor and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }

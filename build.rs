@@ -1,0 +1,82 @@
+//! Embeds the committed completions and manual pages, and notes how this build is made.
+
+use std::error::Error;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+use std::{env, io};
+
+/// static-files writes each file's time into the code it generates. One fixed time for all keeps
+/// builds of the same sources the same.
+const FIXED_TIME: Duration = Duration::from_secs(1_767_225_600);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=build.rs");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    embed(&out)?;
+    note("EDGEKIT_GIT", &git());
+    note("EDGEKIT_TARGET", &env::var("TARGET")?);
+    note("EDGEKIT_PROFILE", &profile(&out));
+    note("EDGEKIT_RUSTC", &rustc());
+    Ok(())
+}
+
+fn note(name: &str, value: &str) {
+    println!("cargo:rustc-env={name}={value}");
+}
+
+/// Copies what is embedded to one place with one time, and generates the map of it.
+fn embed(out: &Path) -> io::Result<()> {
+    let staged = out.join("embedded");
+    if staged.exists() {
+        fs::remove_dir_all(&staged)?;
+    }
+    for folder in ["completions", "man"] {
+        println!("cargo:rerun-if-changed={folder}");
+        let target = staged.join(folder);
+        fs::create_dir_all(&target)?;
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let copy = target.join(entry.file_name());
+            fs::write(&copy, fs::read(entry.path())?)?;
+            File::options().write(true).open(&copy)?.set_modified(SystemTime::UNIX_EPOCH + FIXED_TIME)?;
+        }
+    }
+    static_files::resource::generate_resources(staged, None, out.join("embedded.rs"), "generate")
+}
+
+/// The commit, given by whoever builds from an archive, else asked of git.
+fn git() -> String {
+    println!("cargo:rerun-if-env-changed=EDGEKIT_GIT_HASH");
+    if let Ok(hash) = env::var("EDGEKIT_GIT_HASH") {
+        return hash;
+    }
+    for question in [["rev-parse", "--git-path", "HEAD"], ["rev-parse", "--git-path", "logs/HEAD"]] {
+        if let Some(path) = first_line("git", &question).filter(|path| Path::new(path).exists()) {
+            println!("cargo:rerun-if-changed={path}");
+        }
+    }
+    first_line("git", &["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// The profile's own name; Cargo tells only whether it is like `release` or like `debug`.
+fn profile(out: &Path) -> String {
+    let mut folders = out.iter().rev().skip_while(|folder| *folder != "build").skip(1);
+    match folders.next().and_then(|folder| folder.to_str()) {
+        Some("debug") | None => "dev".to_owned(),
+        Some(name) => name.to_owned(),
+    }
+}
+
+fn rustc() -> String {
+    let compiler = env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let line = first_line(&compiler, &["--version"]).unwrap_or_default();
+    line.split_whitespace().nth(1).unwrap_or("unknown").to_owned()
+}
+
+fn first_line(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.lines().next().filter(|_| output.status.success()).map(str::to_owned)
+}

@@ -1,0 +1,150 @@
+//! `xtask size FILE`: the shipped file against its ledger, `scripts/size.toml`.
+//!
+//! The total and the sections can always be had. Rooms need symbols, which the shipped file has
+//! not: give it the same build before stripping to see where the code comes from.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
+use toml::{Table, Value};
+
+use crate::{Failure, Findings};
+
+/// The room of code that belongs to no named crate.
+const REST: &str = "system";
+
+pub(crate) fn run(root: &Path, file: &Path) -> Result<Findings, Failure> {
+    let ledger: Table = fs::read_to_string(root.join("scripts/size.toml"))?.parse()?;
+    let bytes = fs::read(file).map_err(|error| format!("cannot read '{}': {error}", file.display()))?;
+    let object = object::File::parse(&*bytes)?;
+    let mut report = Report::default();
+    // Symbols and line tables are not shipped, so they do not count.
+    let debug: u64 =
+        object.sections().filter(|section| is_stripped(section)).map(|section| section.size()).sum();
+    report.line("total", (bytes.len() as u64).saturating_sub(debug), limit(ledger.get("total")));
+    for (name, value) in table(&ledger, "section") {
+        let size = object.section_by_name(name).map_or(0, |section| section.size());
+        report.line(name, size, limit(Some(value)));
+    }
+    let by_crate = code_by_crate(&object);
+    if by_crate.is_empty() {
+        println!("rooms: not measured, the file has no symbols");
+    } else {
+        rooms(&mut report, &ledger, by_crate);
+    }
+    Ok(report.findings)
+}
+
+#[derive(Default)]
+struct Report {
+    findings: Findings,
+}
+
+impl Report {
+    fn line(&mut self, name: &str, size: u64, limit: Option<u64>) {
+        let Some(limit) = limit else {
+            self.findings.push(format!("size.toml has no limit for {name}"));
+            return;
+        };
+        let percent = (size * 100).checked_div(limit).unwrap_or(0);
+        println!("{name:<14} {size:>9} of {limit:>9} bytes, {percent:>3} %");
+        if size > limit {
+            self.findings.push(format!("{name} is {size} bytes, {} over its line", size - limit));
+        }
+    }
+}
+
+fn rooms(report: &mut Report, ledger: &Table, mut by_crate: BTreeMap<String, u64>) {
+    let mut rest_limit = None;
+    for (room, value) in table(ledger, "room") {
+        let limit = limit(value.get("limit"));
+        if room == REST {
+            rest_limit = limit;
+            continue;
+        }
+        let crates = value.get("crates").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let size = crates.iter().filter_map(Value::as_str).filter_map(|name| by_crate.remove(name)).sum();
+        report.line(room, size, limit);
+    }
+    report.line(REST, by_crate.values().sum(), rest_limit);
+    let mut largest: Vec<(&String, &u64)> = by_crate.iter().collect();
+    largest.sort_by_key(|(_, size)| std::cmp::Reverse(**size));
+    for (name, size) in largest.into_iter().take(8) {
+        println!("  of which {name:<20} {size:>9}");
+    }
+}
+
+/// Bytes of code of each crate, by the names of the functions.
+fn code_by_crate(object: &object::File<'_>) -> BTreeMap<String, u64> {
+    let mut sizes = BTreeMap::new();
+    for symbol in object.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text) {
+        let name = symbol.name().unwrap_or_default();
+        *sizes.entry(crate_of(name).to_owned()).or_insert(0) += symbol.size();
+    }
+    sizes
+}
+
+/// The crate in a mangled name; `C and assembly` for a name that is not mangled.
+fn crate_of(symbol: &str) -> &str {
+    let in_v0 = || {
+        let path = symbol.strip_prefix("_R")?;
+        // `C`, maybe a disambiguator `s…_`, then the length of the crate's name and the name.
+        path.match_indices('C').find_map(|(at, _)| {
+            let rest = &path[at + 1..];
+            let rest = match rest.strip_prefix('s') {
+                Some(marked) => marked.split_once('_')?.1,
+                None => rest,
+            };
+            identifier(rest)
+        })
+    };
+    let in_legacy = || identifier(symbol.strip_prefix("_ZN")?);
+    in_v0().or_else(in_legacy).unwrap_or("C and assembly")
+}
+
+/// `4core…` → `core`. A generic's own crate may stand after a marker that is no name; `_` joins those.
+fn identifier(text: &str) -> Option<&str> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit())?;
+    let length: usize = text.get(..digits)?.parse().ok()?;
+    let name = text[digits..].strip_prefix('_').unwrap_or(&text[digits..]).get(..length)?;
+    let start = name.trim_start_matches(['_', '<', '$', 'L', 'T']);
+    Some(if name.starts_with("_$LT$") { start.split('.').next().unwrap_or(start) } else { name })
+}
+
+fn is_stripped<'data>(section: &impl ObjectSection<'data>) -> bool {
+    let name = section.name().unwrap_or_default();
+    name.starts_with(".debug") || matches!(name, ".symtab" | ".strtab" | ".comment")
+}
+
+fn table<'a>(ledger: &'a Table, name: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    ledger.get(name).and_then(Value::as_table).into_iter().flatten()
+}
+
+fn limit(value: Option<&Value>) -> Option<u64> {
+    value.and_then(Value::as_integer).and_then(|limit| u64::try_from(limit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_manglings_name_their_crate() {
+        assert_eq!(crate_of("_RNvNtCs1234_7edgekit6launch3run"), "edgekit");
+        assert_eq!(crate_of("_RINvNtCsabCd_12edgekit_core4text4nearE"), "edgekit_core");
+        assert_eq!(crate_of("_ZN12clap_builder7builder3fooE"), "clap_builder");
+        assert_eq!(crate_of("memcpy"), "C and assembly");
+        assert_eq!(crate_of("_R"), "C and assembly");
+    }
+
+    #[test]
+    fn a_line_that_is_passed_is_a_finding() {
+        let mut report = Report::default();
+        report.line("a", 10, Some(10));
+        report.line("b", 11, Some(10));
+        report.line("c", 1, None);
+        assert_eq!(report.findings, ["b is 11 bytes, 1 over its line", "size.toml has no limit for c"]);
+    }
+}

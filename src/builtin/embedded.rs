@@ -1,0 +1,37 @@
+//! The committed completions and manual pages, carried inside the file by static-files.
+//!
+//! The map is built when it is asked for: nothing of it costs a start that does not need it.
+
+use std::str;
+
+use generated::generate;
+
+/// Written by build.rs.
+#[allow(unreachable_pub)]
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+}
+
+/// The source of a manual page, such as `edgekit.7`.
+pub(crate) fn page(file: &str) -> Option<String> {
+    text(&format!("man/{file}"))
+}
+
+/// A completion script, such as `edgekit.bash`.
+pub(crate) fn completion(file: &str) -> Option<String> {
+    text(&format!("completions/{file}"))
+}
+
+/// The file names of all manual pages, in order.
+pub(crate) fn pages() -> Vec<&'static str> {
+    let mut names: Vec<&'static str> =
+        generate().keys().filter_map(|path| path.strip_prefix("man/")).collect();
+    names.sort_unstable();
+    names
+}
+
+fn text(path: &str) -> Option<String> {
+    let files = generate();
+    let resource = files.get(path)?;
+    str::from_utf8(resource.data).ok().map(str::to_owned)
+}
