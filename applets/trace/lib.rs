@@ -3,7 +3,9 @@
 #![forbid(unsafe_code)]
 
 pub mod diag;
+pub mod lower;
 pub mod output;
+pub mod plan;
 pub mod probes;
 pub mod syntax;
 pub mod tree;

@@ -1,0 +1,1 @@
+//! Small typed trees, lowered and run through the emitter.
