@@ -169,10 +169,12 @@ pub enum Provider {
     Watchpoint,
 }
 
-/// An expression. Boxes are in [`ExprKind`], so a list of these stays compact.
+/// An expression. Made by `Expr::new` (in `height`), which keeps trees flat
+/// enough to be walked by recursion.
 #[derive(Clone, Debug)]
 pub struct Expr {
     pub id: NodeId,
+    pub(super) height: u16,
     pub span: Span,
     pub kind: ExprKind,
 }
@@ -254,8 +256,6 @@ pub enum ExprKind {
     If(Box<If>),
     /// Must be known while compiling.
     Comptime(Box<Expr>),
-    /// A gap left by a syntax error that was already reported.
-    Error,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -366,9 +366,11 @@ pub enum TypeKind {
 #[derive(Clone, Debug)]
 pub struct Block {
     pub stmts: Vec<Stmt>,
-    /// The block's value: a last expression without `;`.
+    /// The block's value: a last expression without `;`. Bodies of probes,
+    /// functions and loops have no value, there it is a statement like others.
     pub tail: Option<Expr>,
     pub span: Span,
+    pub(super) height: u16,
 }
 
 #[derive(Clone, Debug)]
@@ -422,6 +424,7 @@ pub struct If {
     pub then: Block,
     pub otherwise: Option<Else>,
     pub span: Span,
+    pub(super) height: u16,
 }
 
 #[derive(Clone, Debug)]
@@ -486,9 +489,10 @@ pub struct CTypedef {
 #[derive(Clone, Debug)]
 pub struct CDefine {
     pub name: Ident,
-    /// The raw text behind the name, comments removed.
-    pub body: String,
-    pub body_span: Span,
+    /// `#define F(x) …`: kept to say so where it is used.
+    pub function_like: bool,
+    /// The text behind the name.
+    pub body: Span,
 }
 
 #[derive(Clone, Debug)]
