@@ -122,29 +122,81 @@ pub enum Cond {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Inst {
-    Mov { dst: Reg, src: Src },
+    Mov {
+        dst: Reg,
+        src: Src,
+    },
     /// Any 64-bit constant.
-    Imm64 { dst: Reg, imm: u64 },
+    Imm64 {
+        dst: Reg,
+        imm: u64,
+    },
     /// dst = lhs op rhs, on 64 bits, or on the low 32 with the upper half cleared when `w32`.
-    Alu { op: Alu, w32: bool, dst: Reg, lhs: Reg, rhs: Src },
-    Neg { dst: Reg, src: Reg },
+    Alu {
+        op: Alu,
+        w32: bool,
+        dst: Reg,
+        lhs: Reg,
+        rhs: Src,
+    },
+    Neg {
+        dst: Reg,
+        src: Reg,
+    },
     /// Reverses the low `width` bytes and clears the rest (machine endianness does not matter).
-    Bswap { dst: Reg, src: Reg, width: Width },
+    Bswap {
+        dst: Reg,
+        src: Reg,
+        width: Width,
+    },
     /// dst = *(width *)(base + off), zero-extended.
-    Load { dst: Reg, base: Reg, off: i16, width: Width },
-    Store { base: Reg, off: i16, src: Src, width: Width },
+    Load {
+        dst: Reg,
+        base: Reg,
+        off: i16,
+        width: Width,
+    },
+    Store {
+        base: Reg,
+        off: i16,
+        src: Src,
+        width: Width,
+    },
     /// *(base + off) += src, atomically; width 4 or 8.
-    AtomicAdd { base: Reg, off: i16, src: Reg, width: Width },
+    AtomicAdd {
+        base: Reg,
+        off: i16,
+        src: Reg,
+        width: Width,
+    },
     /// Address of a byte of a stack slot.
-    SlotAddr { dst: Reg, slot: Slot, off: i32 },
+    SlotAddr {
+        dst: Reg,
+        slot: Slot,
+        off: i32,
+    },
     /// Pointer to a map, as helpers want it.
-    MapPtr { dst: Reg, map: MapRef },
+    MapPtr {
+        dst: Reg,
+        map: MapRef,
+    },
     /// Address of byte `off` of the first value of an array map (kernel 5.2).
-    MapValue { dst: Reg, map: MapRef, off: u32 },
+    MapValue {
+        dst: Reg,
+        map: MapRef,
+        off: u32,
+    },
     /// Address of a callback.
-    FuncAddr { dst: Reg, func: FuncRef },
+    FuncAddr {
+        dst: Reg,
+        func: FuncRef,
+    },
     /// Kernel helper by number with up to five arguments.
-    Call { helper: u32, args: Vec<Src>, dst: Option<Reg> },
+    Call {
+        helper: u32,
+        args: Vec<Src>,
+        dst: Option<Reg>,
+    },
 }
 
 /// How a block ends.
@@ -323,6 +375,19 @@ impl Builder {
 
     pub fn branch(&mut self, cond: Cond, lhs: Reg, rhs: impl Into<Src>, then: Block, els: Block) {
         self.end(Term::Branch { cond, w32: false, lhs, rhs: rhs.into(), then, els });
+    }
+
+    /// Like [`Builder::branch`], comparing only the low 32 bits when `w32`.
+    pub fn branch_w(
+        &mut self,
+        cond: Cond,
+        w32: bool,
+        lhs: Reg,
+        rhs: impl Into<Src>,
+        then: Block,
+        els: Block,
+    ) {
+        self.end(Term::Branch { cond, w32, lhs, rhs: rhs.into(), then, els });
     }
 
     pub fn ret(&mut self, v: impl Into<Src>) {

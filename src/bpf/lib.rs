@@ -13,6 +13,8 @@ pub mod emit;
 pub mod error;
 pub mod feature;
 pub mod insn;
+#[cfg(test)]
+mod interp;
 pub mod ir;
 pub mod link;
 pub mod map;
