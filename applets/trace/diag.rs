@@ -320,6 +320,15 @@ impl Diagnostics {
     }
 }
 
+/// The header alone, then the macro call chain: what a program says about
+/// itself (`errorf`) while it runs, where the excerpt would only repeat.
+pub fn render_header(diagnostic: &Diagnostic, sources: &SourceMap, color: bool) -> String {
+    let mut out = String::new();
+    header(&mut out, sources, diagnostic.severity, diagnostic.span, &diagnostic.message, color);
+    call_chain(&mut out, diagnostic, sources, color);
+    out
+}
+
 /// One finding as text: header, excerpt, macro call chain, notes, hint.
 pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, color: bool) -> String {
     let mut out = String::new();
@@ -330,14 +339,7 @@ pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, color: bool) -> Stri
 fn render_into(out: &mut String, diagnostic: &Diagnostic, sources: &SourceMap, color: bool) {
     let severity = diagnostic.severity;
     part(out, sources, severity, diagnostic.span, &diagnostic.message, color);
-    let mut chain = sources.expansion_chain(diagnostic.span);
-    for (_, call) in chain.by_ref().take(EXPANSION_NOTES) {
-        part(out, sources, severity, call, "expanded from", color);
-    }
-    let deeper = chain.count();
-    if deeper > 0 {
-        let _ = writeln!(out, "… through {deeper} more macro calls");
-    }
+    call_chain(out, diagnostic, sources, color);
     for (span, text) in &diagnostic.notes {
         part(out, sources, severity, *span, text, color);
     }
@@ -348,32 +350,44 @@ fn render_into(out: &mut String, diagnostic: &Diagnostic, sources: &SourceMap, c
     }
 }
 
+fn call_chain(out: &mut String, diagnostic: &Diagnostic, sources: &SourceMap, color: bool) {
+    let mut chain = sources.expansion_chain(diagnostic.span);
+    for (_, call) in chain.by_ref().take(EXPANSION_NOTES) {
+        part(out, sources, diagnostic.severity, call, "expanded from", color);
+    }
+    let deeper = chain.count();
+    if deeper > 0 {
+        let _ = writeln!(out, "… through {deeper} more macro calls");
+    }
+}
+
 fn part(out: &mut String, sources: &SourceMap, severity: Severity, span: Span, message: &str, color: bool) {
+    header(out, sources, severity, span, message, color);
+    let (Some(location), Some(source)) = (sources.locate(span), sources.source_at(span)) else { return };
+    let Location { line, column, end_line, end_column, .. } = location;
+    if line == end_line {
+        return excerpt(out, source.line_text(line - 1), column - 1, end_column - 1);
+    }
+    for number in (line..=end_line).take(EXCERPT_LINES) {
+        excerpt_line(out, source.line_text(number - 1).chars().take(EXCERPT_WIDTH));
+        out.push('\n');
+    }
+    if end_line - line >= EXCERPT_LINES {
+        out.push_str("…\n");
+    }
+}
+
+fn header(out: &mut String, sources: &SourceMap, severity: Severity, span: Span, message: &str, color: bool) {
     let (on, off) = if color { (severity.color(), "\x1b[0m") } else { ("", "") };
     let label = severity.label();
-    let Some(location) = sources.locate(span) else {
-        let _ = writeln!(out, "{on}{label}: {message}{off}");
-        return;
+    let place = match sources.locate(span) {
+        None => String::new(),
+        Some(Location { name, line, column, end_line, end_column }) if line == end_line => {
+            format!("{name}:{line}:{column}-{end_column}: ")
+        }
+        Some(Location { name, line, end_line, .. }) => format!("{name}:{line}-{end_line}: "),
     };
-    let Location { name, line, column, end_line, end_column } = location;
-    if line == end_line {
-        let _ = writeln!(out, "{on}{name}:{line}:{column}-{end_column}: {label}: {message}{off}");
-    } else {
-        let _ = writeln!(out, "{on}{name}:{line}-{end_line}: {label}: {message}{off}");
-    }
-    let Some(source) = sources.source_at(span) else { return };
-    if line == end_line {
-        excerpt(out, source.line_text(line - 1), column - 1, end_column - 1);
-    } else {
-        let shown = (line..=end_line).take(EXCERPT_LINES);
-        for number in shown {
-            excerpt_line(out, source.line_text(number - 1).chars().take(EXCERPT_WIDTH));
-            out.push('\n');
-        }
-        if end_line - line >= EXCERPT_LINES {
-            out.push_str("…\n");
-        }
-    }
+    let _ = writeln!(out, "{on}{place}{label}: {message}{off}");
 }
 
 /// The line, and `~` under the characters `start..end`.

@@ -211,6 +211,8 @@ fn normal_args(provider: Provider, mut args: Vec<AttachArg>) -> Result<Vec<Attac
     match provider {
         // `tracepoint:*` is every event of every category.
         Provider::Tracepoint if args.len() == 1 && args[0].text == "*" => args.push(args[0].clone()),
+        // `usdt:*` is every probe of the process given by its id.
+        Provider::Usdt if args.len() == 1 && args[0].text == "*" => args.push(args[0].clone()),
         // `hardware:event:` leaves the count to us.
         Provider::Hardware | Provider::Software if args.last().is_some_and(|a| a.text.is_empty()) => {
             args.pop();
