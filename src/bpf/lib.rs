@@ -9,9 +9,11 @@
 //! to the kernel and the memory shared with it.
 
 pub mod btf;
+pub mod disasm;
 pub mod emit;
 pub mod error;
 pub mod feature;
+pub mod helpers;
 pub mod insn;
 #[cfg(test)]
 mod interp;

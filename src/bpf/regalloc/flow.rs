@@ -5,7 +5,7 @@
 //! jump offsets.
 
 use super::mir::{Body, Dst, Inst, Kind, Val};
-use crate::ir::Origin;
+use crate::ir::{Cond, Origin};
 
 /// A block of the final order: instructions `start..end`, the last of which ends it.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,10 @@ fn targets(inst: &Inst) -> impl Iterator<Item = usize> + use<> {
     a.into_iter().chain(b)
 }
 
+fn tests_for_zero(inst: &Inst) -> bool {
+    matches!(inst.kind, Kind::Branch { cond: Cond::Eq, .. }) && inst.b == Val::Imm(0)
+}
+
 fn block_targets(body: &Body, b: usize) -> impl Iterator<Item = usize> + use<> {
     body.blocks[b].last().map(targets).into_iter().flatten()
 }
@@ -51,8 +55,12 @@ pub(crate) fn layout(mut body: Body) -> Flat {
     thread_jumps(&mut body);
     let depth = loop_depths(&body);
     let mut order = postorder(&body, |b| {
+        // What is visited first ends up last: the way out of a loop goes behind the loop, the case of a null
+        // pointer behind the other.
         let mut next: Vec<usize> = block_targets(&body, b).collect();
-        // What is visited first ends up last: the way out of a loop goes behind the loop.
+        if body.blocks[b].last().is_some_and(tests_for_zero) {
+            next.reverse();
+        }
         next.sort_by_key(|s| depth[*s]);
         next
     });
@@ -63,7 +71,17 @@ pub(crate) fn layout(mut body: Body) -> Flat {
     }
     let total = order.iter().map(|b| body.blocks[*b].len()).sum();
     let mut flat = Flat { insts: Vec::with_capacity(total), ..Flat::default() };
-    for &b in &order {
+    for (i, &b) in order.iter().enumerate() {
+        if let (Some(last), Some(next)) = (body.blocks[b].last(), order.get(i + 1))
+            && last.kind == Kind::Return
+            && let [only] = &body.blocks[*next][..]
+            && (only.kind, only.a) == (last.kind, last.a)
+        {
+            // Falling through returns the same in fewer words.
+            let through = jump(*next as u32, last.origin);
+            body.blocks[b].pop();
+            body.blocks[b].push(through);
+        }
         let start = flat.insts.len() as u32;
         flat.insts.append(&mut body.blocks[b]);
         if let Some(last) = flat.insts.last_mut() {
@@ -81,7 +99,8 @@ pub(crate) fn layout(mut body: Body) -> Flat {
     Flat { args: body.args, params: body.params, regs: body.regs, ..flat }
 }
 
-/// Jumps to a block that only jumps on go to its target; jumps to a block that only returns return.
+/// Jumps to a block that only jumps on go to its target; jumps to a block that only returns or branches do so
+/// themselves, which takes the jump out of every turn of a loop.
 fn thread_jumps(body: &mut Body) {
     let forward: Vec<usize> = (0..body.blocks.len()).map(|b| follow(body, b)).collect();
     for b in 0..body.blocks.len() {
@@ -96,7 +115,7 @@ fn thread_jumps(body: &mut Body) {
         if let Kind::Jump { to } = &mut last.kind {
             *to = forward[*to as usize] as u32;
             if let [only] = body.blocks[*to as usize][..]
-                && only.kind == Kind::Return
+                && matches!(only.kind, Kind::Return | Kind::Branch { .. })
             {
                 last = only;
             }
