@@ -59,15 +59,25 @@ impl Kind {
         Kind::ALL.get((info >> 24 & 0x1f) as usize).copied()
     }
 
-    /// Bytes that follow the 12 of every record: a fixed part, and a part for each of `vlen`.
+    /// Bytes that follow the 12 of every record: a fixed part, and a part for each of `vlen`. A table, because
+    /// walking a kernel's types is bound by mispredicted branches.
     pub(crate) fn extra(self) -> (usize, usize) {
-        match self {
-            Kind::Int | Kind::Var | Kind::DeclTag => (4, 0),
-            Kind::Array => (12, 0),
-            Kind::Struct | Kind::Union | Kind::Datasec | Kind::Enum64 => (0, 12),
-            Kind::Enum | Kind::FuncProto => (0, 8),
-            _ => (0, 0),
-        }
+        const EXTRA: [(u8, u8); 20] = {
+            let mut table = [(0, 0); 20];
+            table[Kind::Int as usize] = (4, 0);
+            table[Kind::Var as usize] = (4, 0);
+            table[Kind::DeclTag as usize] = (4, 0);
+            table[Kind::Array as usize] = (12, 0);
+            table[Kind::Struct as usize] = (0, 12);
+            table[Kind::Union as usize] = (0, 12);
+            table[Kind::Datasec as usize] = (0, 12);
+            table[Kind::Enum64 as usize] = (0, 12);
+            table[Kind::Enum as usize] = (0, 8);
+            table[Kind::FuncProto as usize] = (0, 8);
+            table
+        };
+        let (fixed, each) = EXTRA[self as usize];
+        (usize::from(fixed), usize::from(each))
     }
 
     /// `const`, `volatile`, `restrict` and tags: they change nothing about layout.
