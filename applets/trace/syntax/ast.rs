@@ -75,6 +75,7 @@ pub struct Macro {
     pub name: Ident,
     pub params: Vec<MacroParam>,
     pub body: Block,
+    /// Name and parameters.
     pub span: Span,
 }
 

@@ -5,6 +5,7 @@
 
 pub mod ast;
 pub mod cdef;
+mod expand;
 mod height;
 mod lexer;
 pub mod literal;
@@ -12,6 +13,7 @@ mod parse;
 mod provider;
 
 use ast::Script;
+pub use expand::expand;
 
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, SourceSpaceFull};
 
@@ -40,4 +42,9 @@ pub fn parse(
         return Ok(Script::default());
     }
     Ok(parse::script(sources.add(name, text)?, params, diags))
+}
+
+/// Types whose `[n]` is a size and not an array.
+fn is_sized_type(name: &str) -> bool {
+    matches!(name, "string" | "buffer" | "inet")
 }

@@ -77,12 +77,12 @@ pub(super) fn script(source: &Source, params: &[String], diags: &mut Diagnostics
 
 /// Parses the body of a `#define` as an expression. `None` if it is not one;
 /// why not is of no interest to a user of the macro, so nothing is reported.
-pub(super) fn define_body(source: &Source, body: Span, next_id: u32) -> Option<Expr> {
+pub(super) fn define_body(source: &Source, body: Span) -> Option<Expr> {
     let start = (body.start - source.base()) as usize;
     let end = (body.end - source.base()) as usize;
     let mut diags = Diagnostics::default();
     let lexer = Lexer::within(&source.text, start, end);
-    let mut parser = Parser::new(&source.text, source.base(), lexer, next_id, &[], &mut diags);
+    let mut parser = Parser::new(&source.text, source.base(), lexer, 0, &[], &mut diags);
     let expr = parser.expr().ok()?;
     let whole = parser.at_end();
     (whole && !diags.has_errors()).then_some(expr)

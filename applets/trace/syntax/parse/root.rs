@@ -161,7 +161,8 @@ impl Parser<'_> {
     }
 
     fn macro_definition(&mut self) -> Parsed<()> {
-        let start = self.bump().start;
+        self.bump();
+        let start = self.tok.start;
         let name = self.expect_ident("a macro name")?;
         let mut params: Vec<MacroParam> = Vec::new();
         if self.eat(Punct::LParen) {
@@ -226,8 +227,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// From the `#` to the end of the next line that has something on it: the
-    /// directive and what it was about to define.
+    /// From the `#` to the end of its line.
     fn directive_span(&self) -> Span {
         let start = self.tok.start;
         let end = self.text[start..].find('\n').map_or(self.text.len(), |n| start + n);

@@ -61,7 +61,7 @@ impl Suffix {
         match (self, inner) {
             (Suffix::Pointer, inner) => TypeKind::Pointer(Box::new(inner)),
             (Suffix::Array(Some(size)), TypeExpr { kind: TypeKind::Named(name), .. })
-                if matches!(name.as_str(), "string" | "buffer" | "inet") =>
+                if super::super::is_sized_type(&name) =>
             {
                 TypeKind::Sized { name, size }
             }
