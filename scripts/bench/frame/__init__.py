@@ -1,0 +1,1 @@
+"""What every bench of this repository shares: rows, paired rounds, processes under measurement."""
