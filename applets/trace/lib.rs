@@ -2,11 +2,15 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod diag;
 pub mod lower;
 pub mod output;
 pub mod plan;
 pub mod probes;
+pub mod run;
+pub mod symbols;
 pub mod syntax;
+pub mod tools;
 pub mod tree;
 pub mod ty;

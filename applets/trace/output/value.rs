@@ -404,7 +404,7 @@ fn tuple_parts<'a>(tuple: &'a Tuple, bytes: &'a [u8]) -> impl Iterator<Item = Va
     })
 }
 
-fn slice(bytes: &[u8], at: usize, size: usize) -> &[u8] {
+pub fn slice(bytes: &[u8], at: usize, size: usize) -> &[u8] {
     let rest = bytes.get(at..).unwrap_or(&[]);
     &rest[..size.min(rest.len())]
 }
