@@ -1,8 +1,10 @@
 //! What can be probed on this box: tracepoints with their records, raw tracepoints, perf events.
 //!
 //! Everything comes from tracefs and is read only when asked for: one exact tracepoint costs one small file, a
-//! wildcard in the event one directory, a wildcard in the category one listing. Neighbours: `sema` expands
-//! patterns and types `args` with it, `list` prints it, `run` attaches by the id it read.
+//! wildcard in the event one directory, a wildcard in the category one listing. Where tracefs is not mounted and
+//! we may, it is mounted in its usual place, as libtracefs does: a bare initramfs has no `mount` to tell the user
+//! of. Neighbours: `sema` expands patterns and types `args` with it, `list` prints it, `run` attaches by the id it
+//! read.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -11,6 +13,7 @@ use std::rc::Rc;
 use std::{fs, io};
 
 use edgekit_core::text;
+use rustix::mount::{MountFlags, mount};
 
 mod format;
 mod pattern;
@@ -29,6 +32,8 @@ const NEAR: usize = 3;
 pub enum Error {
     #[error("tracefs is not mounted, so tracepoints cannot be looked up")]
     NotMounted,
+    #[error("there is no {}: the kernel was built without CONFIG_TRACING, or /sys is not mounted", MOUNTS[0])]
+    Absent,
     #[error("cannot read {}: {}", path.display(), text::io_reason(source))]
     Read { path: PathBuf, source: io::Error },
     #[error("cannot understand {}: {source}", path.display())]
@@ -90,7 +95,17 @@ impl Probes {
                 Err(_) => {}
             }
         }
-        Err(denied.unwrap_or(Error::NotMounted))
+        if let Some(denied) = denied {
+            return Err(denied);
+        }
+        if !Path::new(MOUNTS[0]).is_dir() {
+            return Err(Error::Absent);
+        }
+        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+        match mount("tracefs", MOUNTS[0], "tracefs", flags, None) {
+            Ok(()) => Ok(self.root.get_or_init(|| PathBuf::from(MOUNTS[0]))),
+            Err(_) => Err(Error::NotMounted),
+        }
     }
 
     /// The id and record of one tracepoint; `None` when the kernel has none of that name.
