@@ -15,6 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     embed(&out)?;
+    note("EDGEKIT_APPLETS", &applets()?);
     note("EDGEKIT_GIT", &git());
     note("EDGEKIT_TARGET", &env::var("TARGET")?);
     note("EDGEKIT_PROFILE", &profile(&out));
@@ -44,6 +45,17 @@ fn embed(out: &Path) -> io::Result<()> {
         }
     }
     static_files::resource::generate_resources(staged, None, out.join("embedded.rs"), "generate")
+}
+
+/// The names of all applets. A new one always changes Cargo.toml too.
+fn applets() -> io::Result<String> {
+    println!("cargo:rerun-if-changed=Cargo.toml");
+    let mut names = Vec::new();
+    for entry in fs::read_dir("applets")? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names.join(" "))
 }
 
 /// The commit, given by whoever builds from an archive, else asked of git.

@@ -7,8 +7,8 @@ use edgekit_core::Applet;
 pub static APPLETS: &[&Applet] = &[
 ];
 
-/// Every applet there is, in this build or not, so that a missing one can be named as such.
-#[rustfmt::skip]
-pub const KNOWN: &[&str] = &[
-    "trace",
-];
+/// Every applet there is, in this build or not, so that a missing one can be named as such. The
+/// names are those of the folders in `applets/`, read by build.rs.
+pub fn known() -> impl Iterator<Item = &'static str> {
+    env!("EDGEKIT_APPLETS").split_whitespace()
+}

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use edgekit_core::Applet;
 
-use crate::applets::KNOWN;
+use crate::applets::known;
 use crate::builtin::{self, BUILTINS};
 
 /// Prefix of the link names.
@@ -66,7 +66,7 @@ fn by_name(applets: &'static [&'static Applet], path: &Path, rest: &[OsString]) 
     if let Some(command) = find(applets, name) {
         return Some(Call::Run { command, arguments: rest.to_vec() });
     }
-    if let Some(known) = KNOWN.iter().find(|known| known.as_bytes() == name) {
+    if let Some(known) = known().find(|known| known.as_bytes() == name) {
         return Some(Call::NotInBuild(known));
     }
     base.starts_with(b"edgekit").then(|| by_word(applets, rest))
@@ -91,7 +91,7 @@ fn by_word(applets: &'static [&'static Applet], words: &[OsString]) -> Call {
     if let Some(command) = find(applets, word).or_else(|| find(&BUILTINS, word)) {
         return run(command);
     }
-    match KNOWN.iter().find(|known| known.as_bytes() == word) {
+    match known().find(|known| known.as_bytes() == word) {
         Some(known) => Call::NotInBuild(known),
         None => Call::Unknown(first.to_string_lossy().into_owned()),
     }

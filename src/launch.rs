@@ -9,7 +9,7 @@ use clap::error::ErrorKind;
 use edgekit_core::{Applet, ColorChoice, Ctx, Entry, Error, Exit, text};
 use std::io::Write;
 
-use crate::applets::KNOWN;
+use crate::applets::known;
 use crate::builtin::{BUILTINS, overview};
 use crate::dispatch::{Call, choose};
 
@@ -87,7 +87,7 @@ fn not_in_build(name: &str) -> Error {
 
 fn unknown(ctx: &Ctx, word: &str) -> Error {
     let names: Vec<&str> = ctx.applets().iter().chain(&BUILTINS).map(|applet| applet.name).collect();
-    let hint = match text::nearest(word, names.iter().copied().chain(KNOWN.iter().copied())) {
+    let hint = match text::nearest(word, names.iter().copied().chain(known())) {
         Some(name) => format!("did you mean '{name}'?"),
         None => format!("there are: {}", names.join(", ")),
     };

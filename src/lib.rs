@@ -10,6 +10,6 @@ mod builtin;
 mod dispatch;
 mod launch;
 
-pub use applets::{APPLETS, KNOWN};
+pub use applets::{APPLETS, known};
 pub use builtin::BUILTINS;
 pub use launch::{command_tree, run};

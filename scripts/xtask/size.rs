@@ -21,8 +21,7 @@ pub(crate) fn run(root: &Path, file: &Path) -> Result<Findings, Failure> {
     let object = object::File::parse(&*bytes)?;
     let mut report = Report::default();
     // Symbols and line tables are not shipped, so they do not count.
-    let debug: u64 =
-        object.sections().filter(|section| is_stripped(section)).map(|section| section.size()).sum();
+    let debug: u64 = object.sections().filter(is_stripped).map(|section| section.size()).sum();
     report.line("total", (bytes.len() as u64).saturating_sub(debug), limit(ledger.get("total")));
     for (name, value) in table(&ledger, "section") {
         let size = object.section_by_name(name).map_or(0, |section| section.size());
@@ -86,31 +85,39 @@ fn code_by_crate(object: &object::File<'_>) -> BTreeMap<String, u64> {
     sizes
 }
 
-/// The crate in a mangled name; `C and assembly` for a name that is not mangled.
+/// The crate in a mangled name of either scheme.
 fn crate_of(symbol: &str) -> &str {
-    let in_v0 = || {
-        let path = symbol.strip_prefix("_R")?;
-        // `C`, maybe a disambiguator `s…_`, then the length of the crate's name and the name.
-        path.match_indices('C').find_map(|(at, _)| {
-            let rest = &path[at + 1..];
-            let rest = match rest.strip_prefix('s') {
-                Some(marked) => marked.split_once('_')?.1,
-                None => rest,
-            };
-            identifier(rest)
-        })
-    };
-    let in_legacy = || identifier(symbol.strip_prefix("_ZN")?);
-    in_v0().or_else(in_legacy).unwrap_or("C and assembly")
+    if let Some(path) = symbol.strip_prefix("_R") {
+        return in_v0(path).unwrap_or("unknown");
+    }
+    match symbol.strip_prefix("_ZN").and_then(identifier) {
+        // `<alloc::vec::Vec<T> as …>` stands as `_$LT$alloc..vec..Vec$LT$T…`.
+        Some(name) => match name.strip_prefix("_$LT$") {
+            Some(generic) => {
+                generic.split(['.', '$']).next().filter(|name| !name.is_empty()).unwrap_or("generic")
+            }
+            None => name,
+        },
+        None => "C and assembly",
+    }
 }
 
-/// `4core…` → `core`. A generic's own crate may stand after a marker that is no name; `_` joins those.
+/// The first crate root of a path: `C`, maybe a disambiguator `s…_`, then the crate's name.
+fn in_v0(path: &str) -> Option<&str> {
+    path.match_indices('C').find_map(|(at, _)| {
+        let rest = &path[at + 1..];
+        match rest.strip_prefix('s') {
+            Some(marked) => identifier(marked.split_once('_')?.1),
+            None => identifier(rest),
+        }
+    })
+}
+
+/// `4core…` → `core`.
 fn identifier(text: &str) -> Option<&str> {
     let digits = text.find(|letter: char| !letter.is_ascii_digit())?;
     let length: usize = text.get(..digits)?.parse().ok()?;
-    let name = text[digits..].strip_prefix('_').unwrap_or(&text[digits..]).get(..length)?;
-    let start = name.trim_start_matches(['_', '<', '$', 'L', 'T']);
-    Some(if name.starts_with("_$LT$") { start.split('.').next().unwrap_or(start) } else { name })
+    text.get(digits..)?.get(..length)
 }
 
 fn is_stripped<'data>(section: &impl ObjectSection<'data>) -> bool {
@@ -135,8 +142,9 @@ mod tests {
         assert_eq!(crate_of("_RNvNtCs1234_7edgekit6launch3run"), "edgekit");
         assert_eq!(crate_of("_RINvNtCsabCd_12edgekit_core4text4nearE"), "edgekit_core");
         assert_eq!(crate_of("_ZN12clap_builder7builder3fooE"), "clap_builder");
+        assert_eq!(crate_of("_ZN50_$LT$alloc..vec..Vec$LT$T$GT$$u20$as$u20$core..E"), "alloc");
         assert_eq!(crate_of("memcpy"), "C and assembly");
-        assert_eq!(crate_of("_R"), "C and assembly");
+        assert_eq!(crate_of("_R"), "unknown");
     }
 
     #[test]

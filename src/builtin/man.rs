@@ -107,4 +107,13 @@ mod tests {
             assert_eq!(find(&pages, wanted), found, "{wanted}");
         }
     }
+
+    #[test]
+    fn every_page_is_understood_to_its_last_macro() {
+        for page in embedded::pages() {
+            let page = roff::Page::parse(&embedded::page(page).unwrap());
+            assert!(page.unknown.is_empty(), "{}: {:?}", page.title, page.unknown);
+            assert!(page.sections().any(|section| section == "NAME"), "{}", page.title);
+        }
+    }
 }

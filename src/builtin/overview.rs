@@ -13,7 +13,7 @@ pub(crate) fn print(ctx: &mut Ctx) -> Result<(), Error> {
     let bold = |text: &str| ctx.stdout_paint().bold(text);
     let mut text = format!(
         "One static file for edge boxes and servers.\n\n{} edgekit COMMAND [ARGUMENT]...\n       \
-         edgekit-APPLET [ARGUMENT]...    through a link, see 'edgekit install --help'\n",
+         edgekit-APPLET [ARGUMENT]...    through a link, see edgekit help links\n",
         bold("Usage:")
     );
     let mut group = |title: &str, commands: &[&Applet]| {

@@ -172,9 +172,13 @@ fn rendered(render: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Result
         text.lines().filter(|line| !line.starts_with(".ie ") && !line.starts_with(".el ")).collect();
     let mut body = String::new();
     for (number, line) in lines.iter().enumerate() {
-        let beside = |offset: usize| lines.get(offset).is_some_and(|line| line.starts_with(".sp"));
+        let beside = |offset: usize| lines.get(offset).is_some_and(|line| line.is_empty());
         // A break beside an empty line does nothing, and mandoc says so.
         if *line == ".br" && (beside(number + 1) || number.checked_sub(1).is_some_and(beside)) {
+            continue;
+        }
+        if line.is_empty() {
+            body.push_str(".sp\n");
             continue;
         }
         // Headings of options are parts of one section.

@@ -58,8 +58,7 @@ impl Links {
                         Kind::Symbolic => symlink(&target, &path),
                         Kind::Hard => fs::hard_link(&self.file, &path),
                     };
-                    made.with_context(|| format!("cannot make '{}'", path.display()))
-                        .map_err(|error| self.advise(error))?;
+                    made.map_err(|error| failed(&path, error))?;
                 }
                 let arrow = if self.kind == Kind::Symbolic { "->" } else { "=" };
                 Ok(self.say("made", format!("{} {arrow} {}", path.display(), target.display())))
@@ -112,13 +111,13 @@ impl Links {
         };
         Ok(if ours { Standing::Ours } else { Standing::Foreign })
     }
+}
 
-    fn advise(&self, error: Error) -> Error {
-        match self.kind {
-            Kind::Hard => error.hint("hard links cannot leave a file system; try --symlink"),
-            Kind::Symbolic => error,
-        }
-    }
+/// Only one of the reasons has a next step.
+fn failed(path: &Path, error: io::Error) -> Error {
+    let crosses = error.kind() == io::ErrorKind::CrossesDevices;
+    let error = Error::from(error).context(format!("cannot make '{}'", path.display()));
+    if crosses { error.hint("hard links cannot leave a file system; try --symlink") } else { error }
 }
 
 #[cfg(test)]

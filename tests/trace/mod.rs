@@ -1,0 +1,1 @@
+//! `edgekit trace` end to end.
