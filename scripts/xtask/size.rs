@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(crate_of("_RNvNtCs1234_7edgekit6launch3run"), "edgekit");
         assert_eq!(crate_of("_RINvNtCsabCd_12edgekit_core4text4nearE"), "edgekit_core");
         assert_eq!(crate_of("_ZN12clap_builder7builder3fooE"), "clap_builder");
-        assert_eq!(crate_of("_ZN50_$LT$alloc..vec..Vec$LT$T$GT$$u20$as$u20$core..E"), "alloc");
+        assert_eq!(crate_of("_ZN33_$LT$alloc..vec..Vec$LT$T$GT$$GT$E"), "alloc");
         assert_eq!(crate_of("memcpy"), "C and assembly");
         assert_eq!(crate_of("_R"), "unknown");
     }
