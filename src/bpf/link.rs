@@ -54,8 +54,15 @@ impl Event {
 #[derive(Debug)]
 pub struct Link {
     /// The kernel's link, where it has one for this kind of attachment. Dropped before the event.
-    _link: Option<OwnedFd>,
+    link: Option<OwnedFd>,
     _event: Option<OwnedFd>,
+}
+
+impl Link {
+    /// Whether the kernel has an object for this attachment (5.15 for perf events) or it hangs on the event.
+    pub fn is_kernel_link(&self) -> bool {
+        self.link.is_some()
+    }
 }
 
 /// Attaches to the tracepoint with this number (the file `id` of its tracefs folder).
@@ -73,6 +80,7 @@ pub fn tracepoint_with_cookie(prog: &Program, id: u64, cookie: u64) -> Result<Li
         pid: -1,
         cpu: first_cpu()?,
         disabled: true,
+        place: None,
     };
     perf_link(prog, event, cookie).map_err(failed)
 }
@@ -82,21 +90,21 @@ pub fn raw_tracepoint(prog: &Program, name: &str) -> Result<Link> {
     let failed = |source| Error::Attach { what: format!("raw tracepoint \"{name}\""), source };
     let name = CString::new(name).map_err(|e| failed(e.into()))?;
     let link = sys::raw_tracepoint_open(prog.as_fd(), Some(&name)).map_err(failed)?;
-    Ok(Link { _link: Some(link), _event: None })
+    Ok(Link { link: Some(link), _event: None })
 }
 
 /// Attaches a program to the function or typed tracepoint that it was loaded for (kernel 5.5).
 pub fn tracing(prog: &Program) -> Result<Link> {
     let failed = |source| Error::Attach { what: format!("the function of \"{}\"", prog.name()), source };
     let link = sys::raw_tracepoint_open(prog.as_fd(), None).map_err(failed)?;
-    Ok(Link { _link: Some(link), _event: None })
+    Ok(Link { link: Some(link), _event: None })
 }
 
 /// Attaches to an event on one CPU, for all tasks.
 pub fn event_on(prog: &Program, event: Event, sample: Sample, cpu: u32) -> Result<Link> {
     let (kind, config) = event.numbers();
     let failed = |source| Error::Attach { what: format!("{event:?} on CPU {cpu}"), source };
-    let open = Open { kind, config, sample, pid: -1, cpu: cpu as i32, disabled: false };
+    let open = Open { kind, config, sample, pid: -1, cpu: cpu as i32, disabled: false, place: None };
     perf_link(prog, open, 0).map_err(failed)
 }
 
@@ -129,14 +137,14 @@ fn first_cpu() -> Result<i32> {
     Ok(online_cpus()?.first().map_or(0, |&cpu| cpu as i32))
 }
 
-fn perf_link(prog: &Program, open: Open, cookie: u64) -> io::Result<Link> {
+fn perf_link(prog: &Program, open: Open<'_>, cookie: u64) -> io::Result<Link> {
     let event = perf::open(open)?;
     match sys::link_perf_event(prog.as_fd(), event.as_fd(), cookie) {
-        Ok(link) => Ok(Link { _link: Some(link), _event: Some(event) }),
+        Ok(link) => Ok(Link { link: Some(link), _event: Some(event) }),
         // No such link before 5.15; a cookie cannot be given there.
         Err(e) if e.raw_os_error() == Some(libc::EINVAL) && cookie == 0 => {
             perf::set_bpf(event.as_fd(), prog.as_fd())?;
-            Ok(Link { _link: None, _event: Some(event) })
+            Ok(Link { link: None, _event: Some(event) })
         }
         Err(e) => Err(e),
     }

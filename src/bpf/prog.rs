@@ -31,6 +31,10 @@ pub enum ProgKind {
     PerfEvent,
     /// kprobes, kretprobes, uprobes and uretprobes.
     Kprobe,
+    /// kprobes at many functions by one link.
+    KprobeMulti,
+    /// uprobes at many places of a file by one link.
+    UprobeMulti,
     /// Raw tracepoint with typed arguments; `btf_id` is that of the typedef `btf_trace_NAME`.
     TpBtf {
         btf_id: u32,
@@ -56,11 +60,14 @@ pub enum ProgKind {
 impl ProgKind {
     fn numbers(self) -> (bpf_prog_type, u32, u32) {
         let tracing = |attach: bpf_attach_type, id| (bpf_prog_type::BPF_PROG_TYPE_TRACING, attach as u32, id);
+        let kprobe = |attach: bpf_attach_type| (bpf_prog_type::BPF_PROG_TYPE_KPROBE, attach as u32, 0);
         match self {
             ProgKind::Tracepoint => (bpf_prog_type::BPF_PROG_TYPE_TRACEPOINT, 0, 0),
             ProgKind::RawTracepoint => (bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0),
             ProgKind::PerfEvent => (bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT, 0, 0),
             ProgKind::Kprobe => (bpf_prog_type::BPF_PROG_TYPE_KPROBE, 0, 0),
+            ProgKind::KprobeMulti => kprobe(bpf_attach_type::BPF_TRACE_KPROBE_MULTI),
+            ProgKind::UprobeMulti => kprobe(bpf_attach_type::BPF_TRACE_UPROBE_MULTI),
             ProgKind::TpBtf { btf_id } => tracing(bpf_attach_type::BPF_TRACE_RAW_TP, btf_id),
             ProgKind::Fentry { btf_id } => tracing(bpf_attach_type::BPF_TRACE_FENTRY, btf_id),
             ProgKind::Fexit { btf_id } => tracing(bpf_attach_type::BPF_TRACE_FEXIT, btf_id),

@@ -9,12 +9,12 @@ pub(crate) mod mapping;
 pub(crate) mod perf;
 
 use std::{
-    ffi::CStr,
+    ffi::{CStr, CString},
     io,
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
 };
 
-use aya_obj::generated::{bpf_attr, bpf_cmd, bpf_prog_info};
+use aya_obj::generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_prog_info};
 
 /// The kernel's "not supported" that libc does not know.
 pub(crate) const ENOTSUPP: i32 = 524;
@@ -286,9 +286,61 @@ pub(crate) fn link_perf_event(
     let mut attr = attr();
     attr.link_create.__bindgen_anon_1.prog_fd = raw(prog);
     attr.link_create.__bindgen_anon_2.target_fd = raw(perf);
-    attr.link_create.attach_type = aya_obj::generated::bpf_attach_type::BPF_PERF_EVENT as u32;
+    attr.link_create.attach_type = bpf_attach_type::BPF_PERF_EVENT as u32;
     attr.link_create.__bindgen_anon_3.perf_event.bpf_cookie = cookie;
     // SAFETY: the command uses descriptors and numbers only.
+    unsafe { bpf_fd(bpf_cmd::BPF_LINK_CREATE, &mut attr) }
+}
+
+/// A place for programs that attach to many at once.
+#[derive(Clone, Copy)]
+pub(crate) enum Multi<'a> {
+    Kprobe { symbol: &'a str },
+    Uprobe { path: &'a str, offset: u64 },
+}
+
+impl Multi<'_> {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Multi::Kprobe { .. } => "kprobe_multi",
+            Multi::Uprobe { .. } => "uprobe_multi",
+        }
+    }
+}
+
+/// Attaches a program loaded for it to one place by a multi link (kernel 5.18 for kprobes, 6.6 for uprobes).
+pub(crate) fn link_multi(prog: BorrowedFd<'_>, place: &Multi<'_>) -> io::Result<OwnedFd> {
+    let mut attr = attr();
+    attr.link_create.__bindgen_anon_1.prog_fd = raw(prog);
+    let name = CString::new(match place {
+        Multi::Kprobe { symbol } => *symbol,
+        Multi::Uprobe { path, .. } => *path,
+    })?;
+    let names = [name.as_ptr() as u64];
+    let offsets = [if let Multi::Uprobe { offset, .. } = place { *offset } else { 0 }];
+    match place {
+        Multi::Kprobe { .. } => {
+            attr.link_create.attach_type = bpf_attach_type::BPF_TRACE_KPROBE_MULTI as u32;
+            attr.link_create.__bindgen_anon_3.kprobe_multi.cnt = 1;
+            attr.link_create.__bindgen_anon_3.kprobe_multi.syms = addr(&names);
+        }
+        Multi::Uprobe { .. } => {
+            attr.link_create.attach_type = bpf_attach_type::BPF_TRACE_UPROBE_MULTI as u32;
+            attr.link_create.__bindgen_anon_3.uprobe_multi.cnt = 1;
+            attr.link_create.__bindgen_anon_3.uprobe_multi.path = names[0];
+            attr.link_create.__bindgen_anon_3.uprobe_multi.offsets = addr(&offsets);
+        }
+    }
+    // SAFETY: the name and the arrays of one element live until the call returns.
+    unsafe { bpf_fd(bpf_cmd::BPF_LINK_CREATE, &mut attr) }
+}
+
+/// Attaches an iterator program to all there is to iterate over.
+pub(crate) fn link_iter(prog: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let mut attr = attr();
+    attr.link_create.__bindgen_anon_1.prog_fd = raw(prog);
+    attr.link_create.attach_type = bpf_attach_type::BPF_TRACE_ITER as u32;
+    // SAFETY: the command uses a descriptor and numbers only.
     unsafe { bpf_fd(bpf_cmd::BPF_LINK_CREATE, &mut attr) }
 }
 

@@ -1,6 +1,7 @@
 //! perf_event_open(2) and the ioctl that ties a program to its event on kernels without perf links.
 
 use std::{
+    ffi::CStr,
     io,
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
 };
@@ -22,7 +23,7 @@ pub enum Sample {
 
 /// Which event to open and where.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Open {
+pub(crate) struct Open<'a> {
     pub(crate) kind: u32,
     pub(crate) config: u64,
     pub(crate) sample: Sample,
@@ -31,9 +32,11 @@ pub(crate) struct Open {
     /// -1 for every CPU, which needs a `pid`.
     pub(crate) cpu: i32,
     pub(crate) disabled: bool,
+    /// For kprobes the function, for uprobes the file, with the offset in it.
+    pub(crate) place: Option<(&'a CStr, u64)>,
 }
 
-pub(crate) fn open(o: Open) -> io::Result<OwnedFd> {
+pub(crate) fn open(o: Open<'_>) -> io::Result<OwnedFd> {
     // SAFETY: plain integers and bit fields of them.
     let mut attr: perf_event_attr = unsafe { std::mem::zeroed() };
     attr.type_ = o.kind;
@@ -46,8 +49,13 @@ pub(crate) fn open(o: Open) -> io::Result<OwnedFd> {
             attr.set_freq(1);
         }
     }
+    if let Some((name, offset)) = o.place {
+        attr.__bindgen_anon_3.config1 = name.as_ptr() as u64;
+        attr.__bindgen_anon_4.config2 = offset;
+    }
     attr.set_disabled(u64::from(o.disabled));
-    // SAFETY: `attr` is live and of the stated size; the other arguments are numbers.
+    // SAFETY: `attr` is live and of the stated size, the name it may point to is borrowed for the call; the other
+    // arguments are numbers.
     let fd = unsafe {
         libc::syscall(libc::SYS_perf_event_open, &raw const attr, o.pid, o.cpu, -1, PERF_FLAG_FD_CLOEXEC)
     };
