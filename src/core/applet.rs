@@ -50,6 +50,7 @@ impl Applet {
                     .value_name("WHEN")
                     .value_parser(ColorChoice::WORDS)
                     .hide_possible_values(true)
+                    .hide_short_help(true)
                     .global(true)
                     .help_heading("Output")
                     .help("Colour the output: auto, always or never [auto]"),
