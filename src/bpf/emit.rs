@@ -524,3 +524,6 @@ fn inverse(cond: Cond) -> Option<Cond> {
         Cond::Set => return None,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,9 @@ use super::live::Range;
 use super::mir::{Dst, Inst, Kind, Val};
 
 /// Merges registers and renames them in `flat`; the ranges of those merged away are left empty.
-/// `clobbered` tells whether a range lives across a call.
-pub(crate) fn coalesce(flat: &mut Flat, ranges: &mut [Range], clobbered: impl Fn(&Range) -> bool) {
+/// `across` tells whether a range lives across a call.
+pub(crate) fn coalesce(flat: &mut Flat, ranges: &mut [Range], across: impl Fn(&Range) -> bool) {
+    let mut across: Vec<bool> = ranges.iter().map(across).collect();
     let mut ties: Vec<(u8, bool, u32, u32)> = Vec::new();
     for span in &flat.spans {
         for inst in &flat.insts[span.start as usize..span.end as usize] {
@@ -28,12 +29,13 @@ pub(crate) fn coalesce(flat: &mut Flat, ranges: &mut [Range], clobbered: impl Fn
         }
         let (rd, ra) = (&ranges[d as usize], &ranges[a as usize]);
         // Operands of an operation are only kept together when they compete for the same registers.
-        if (!copy && clobbered(rd) != clobbered(ra)) || rd.overlaps(ra) {
+        if (!copy && across[d as usize] != across[a as usize]) || rd.overlaps(ra) {
             continue;
         }
         let (keep, gone) = if rd.segs.len() >= ra.segs.len() { (d, a) } else { (a, d) };
         let gone_range = std::mem::take(&mut ranges[gone as usize]);
         ranges[keep as usize].absorb(gone_range);
+        across[keep as usize] |= across[gone as usize];
         names[gone as usize] = keep;
     }
     let mut name = |r: &mut u32| *r = find(&mut names, *r);
