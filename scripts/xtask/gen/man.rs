@@ -34,7 +34,13 @@ pub(super) fn generate(files: &mut Files) -> Result<(), Failure> {
 /// One command's page. A verb has no manual of its own; it points to its applet's.
 fn page(name: &str, command: &Command, applet: Option<&Applet>) -> Result<String, Failure> {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-    let man = Man::new(command.clone());
+    // clap_mangen shows only the long help of an option that the short help leaves out.
+    let documented =
+        command.clone().mut_args(|argument| match (argument.get_long_help(), argument.get_help().cloned()) {
+            (None, Some(help)) => argument.long_help(help),
+            _ => argument,
+        });
+    let man = Man::new(documented);
     let mut page = title(name);
     section(&mut page, "NAME", &format!("{} \\- {}\n", escape(name), escape(&lower(&about))));
     page.push_str(&rendered(|out| man.render_synopsis_section(out))?);
