@@ -459,3 +459,7 @@ fn parse_number(text: &[u8], mut at: usize, spec: usize) -> Result<(Option<u32>,
         number => Ok((number.map(|n| n as u32), at)),
     }
 }
+
+#[cfg(test)]
+#[path = "format_tests.rs"]
+mod tests;

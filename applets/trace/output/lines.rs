@@ -426,3 +426,7 @@ fn separated<T>(
     }
     put(out, close);
 }
+
+#[cfg(test)]
+#[path = "lines_tests.rs"]
+mod tests;

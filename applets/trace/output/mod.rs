@@ -18,6 +18,8 @@ pub mod lines;
 pub mod map;
 pub mod number;
 pub mod sink;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod time;
 pub mod tseries;

@@ -263,3 +263,7 @@ fn linear_label(value: i128, step: i64) -> String {
         _ => value.to_string(),
     }
 }
+
+#[cfg(test)]
+#[path = "text_tests.rs"]
+mod tests;

@@ -72,8 +72,8 @@ impl Series {
     pub fn points(&self, last: u64, most: u32) -> impl Iterator<Item = (u64, Option<i128>)> {
         let window = (last + 1).saturating_sub(most.into());
         let first = self.values.range(window..=last).next().map(|(interval, _)| *interval);
-        let range = first.map_or(1..=0, |first| first..=last);
-        range.map(|interval| (interval, self.values.get(&interval).copied()))
+        let intervals = first.into_iter().flat_map(move |first| first..=last);
+        intervals.map(|interval| (interval, self.values.get(&interval).copied()))
     }
 
     /// Points that hold a value, with the start of their interval in wall-clock nanoseconds.

@@ -473,3 +473,7 @@ fn write_list<T>(
     }
     out.extend_from_slice(close);
 }
+
+#[cfg(test)]
+#[path = "value_tests.rs"]
+mod tests;
