@@ -55,13 +55,60 @@ impl Event {
 pub struct Link {
     /// The kernel's link, where it has one for this kind of attachment. Dropped before the event.
     link: Option<OwnedFd>,
-    _event: Option<OwnedFd>,
+    event: Option<OwnedFd>,
+    tracepoint: bool,
 }
 
 impl Link {
     /// Whether the kernel has an object for this attachment (5.15 for perf events) or it hangs on the event.
     pub fn is_kernel_link(&self) -> bool {
         self.link.is_some()
+    }
+}
+
+/// Detaches all of these and returns when none of their programs can run any more.
+///
+/// The kernel waits for a grace period of tens of milliseconds at the last close of every link to a perf event,
+/// and for another at that of every tracepoint's event (together 72 ms each on 6.18: dropping 300 links took
+/// 22 s). Waits for links go on side by side in threads. Those for events come one after the other whichever
+/// thread asks; no program is attached by then, so they are left to a process of its own, which ends by itself.
+pub fn detach_all(links: Vec<Link>) {
+    const FEW: usize = 3;
+    let (mut waits, mut events) = (Vec::new(), Vec::new());
+    for Link { link, event, tracepoint } in links {
+        match (link, event) {
+            // Without a link the program hangs on the event, which then has to go here.
+            (Some(link), Some(event)) => {
+                waits.push(link);
+                if tracepoint {
+                    events.push(event);
+                }
+            }
+            (link, event) => drop((link, event)),
+        }
+    }
+    drop_side_by_side(waits);
+    // For a few, the helper process is not worth making.
+    if events.len() > FEW {
+        sys::handoff::close_elsewhere(events);
+    }
+}
+
+/// Drops every value, the slow ones at the same time. A thread that cannot be made drops its share here.
+fn drop_side_by_side<T: Send + 'static>(mut values: Vec<T>) {
+    const THREADS: usize = 64;
+    const STACK: usize = 64 << 10;
+    let share = values.len().div_ceil(THREADS).max(1);
+    let mut threads = Vec::new();
+    while values.len() > share {
+        let part = values.split_off(values.len() - share);
+        let thread = std::thread::Builder::new().name("detach".into()).stack_size(STACK);
+        threads.extend(thread.spawn(move || drop(part)));
+    }
+    drop(values);
+    for thread in threads {
+        // A panic in a drop of descriptors cannot happen, and would not matter here.
+        drop(thread.join());
     }
 }
 
@@ -90,14 +137,14 @@ pub fn raw_tracepoint(prog: &Program, name: &str) -> Result<Link> {
     let failed = |source| Error::Attach { what: format!("raw tracepoint \"{name}\""), source };
     let name = CString::new(name).map_err(|e| failed(e.into()))?;
     let link = sys::raw_tracepoint_open(prog.as_fd(), Some(&name)).map_err(failed)?;
-    Ok(Link { link: Some(link), _event: None })
+    Ok(Link { link: Some(link), event: None, tracepoint: false })
 }
 
 /// Attaches a program to the function or typed tracepoint that it was loaded for (kernel 5.5).
 pub fn tracing(prog: &Program) -> Result<Link> {
     let failed = |source| Error::Attach { what: format!("the function of \"{}\"", prog.name()), source };
     let link = sys::raw_tracepoint_open(prog.as_fd(), None).map_err(failed)?;
-    Ok(Link { link: Some(link), _event: None })
+    Ok(Link { link: Some(link), event: None, tracepoint: false })
 }
 
 /// Attaches to an event on one CPU, for all tasks.
@@ -138,13 +185,14 @@ fn first_cpu() -> Result<i32> {
 }
 
 fn perf_link(prog: &Program, open: Open<'_>, cookie: u64) -> io::Result<Link> {
+    let tracepoint = open.kind == TYPE_TRACEPOINT;
     let event = perf::open(open)?;
     match sys::link_perf_event(prog.as_fd(), event.as_fd(), cookie) {
-        Ok(link) => Ok(Link { link: Some(link), _event: Some(event) }),
+        Ok(link) => Ok(Link { link: Some(link), event: Some(event), tracepoint }),
         // No such link before 5.15; a cookie cannot be given there.
         Err(e) if e.raw_os_error() == Some(libc::EINVAL) && cookie == 0 => {
             perf::set_bpf(event.as_fd(), prog.as_fd())?;
-            Ok(Link { link: None, _event: Some(event) })
+            Ok(Link { link: None, event: Some(event), tracepoint })
         }
         Err(e) => Err(e),
     }

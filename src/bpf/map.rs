@@ -154,7 +154,8 @@ impl Map {
             spec.max_entries,
             spec.flags,
         );
-        let data = MapData::create(obj, &kernel_name(&spec.name), None).map_err(|e| failed(os_error(e)))?;
+        let create = || MapData::create(obj.clone(), &kernel_name(&spec.name), None).map_err(os_error);
+        let data = create().or_else(sys::retry_with_memlock(create)).map_err(failed)?;
         Ok(Map { spec, data, stride })
     }
 

@@ -174,9 +174,9 @@ impl Program {
                 load.log_level = level;
                 None
             }
-            None => match sys::prog_load(&load, &mut []) {
-                (Ok(fd), _) => return Ok((done(fd), String::new())),
-                (Err(e), _) => {
+            None => match quietly(&load).or_else(sys::retry_with_memlock(|| quietly(&load))) {
+                Ok(fd) => return Ok((done(fd), String::new())),
+                Err(e) => {
                     load.log_level = 1;
                     Some(e)
                 }
@@ -263,6 +263,10 @@ pub fn enable_stats() -> Result<StatsGuard> {
     let fd =
         sys::enable_stats().map_err(|source| Error::System { op: "turn on program statistics", source })?;
     Ok(StatsGuard { _fd: fd })
+}
+
+fn quietly(load: &sys::Load<'_>) -> io::Result<OwnedFd> {
+    sys::prog_load(load, &mut []).0
 }
 
 /// Before 5.0 the kernel insisted on its own version number in kprobe programs.

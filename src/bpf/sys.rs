@@ -5,6 +5,7 @@
 //! (`map`, `prog`, `link`, `btf`, `feature`) add what it was about. Neighbours: `perf` (perf_event_open) and
 //! `mapping` (mmap).
 
+pub(crate) mod handoff;
 pub(crate) mod mapping;
 pub(crate) mod perf;
 
@@ -52,6 +53,24 @@ pub(crate) unsafe fn bpf_fd(cmd: bpf_cmd, attr: &mut bpf_attr) -> io::Result<Own
     let fd = unsafe { bpf(cmd, attr)? };
     // SAFETY: the kernel has just given us this descriptor, nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// For `or_else` on a refused creation: before 5.11 maps and programs count against RLIMIT_MEMLOCK, whose usual
+/// 64 KiB show as EPERM. Raised only then, and only here: later kernels do not look at it.
+pub(crate) fn retry_with_memlock<T>(
+    again: impl FnOnce() -> io::Result<T>,
+) -> impl FnOnce(io::Error) -> io::Result<T> {
+    move |error| {
+        if error.raw_os_error() != Some(libc::EPERM) || crate::feature::kernel_at_least(5, 11) {
+            return Err(error);
+        }
+        let all = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: reads a live structure.
+        match unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const all) } {
+            0 => again(),
+            _ => Err(error),
+        }
+    }
 }
 
 fn raw(fd: BorrowedFd<'_>) -> u32 {

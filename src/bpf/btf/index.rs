@@ -17,6 +17,8 @@ use crate::{
 
 /// Types between two marks.
 const STRIDE: u32 = 8;
+/// Largest blob taken: offsets are 32 bits, and those of base and module together must stay so.
+const MAX: usize = 1 << 30;
 /// Longest name believed; the kernel's own limit for symbols is 512.
 const NAME_MAX: usize = 1024;
 /// Longest chain of typedefs and modifiers followed; real ones stay under 10.
@@ -89,6 +91,9 @@ impl Index {
         let b = data.bytes();
         if b.len() < HEADER {
             return bad("too short for a header", b.len());
+        }
+        if b.len() > MAX {
+            return bad("longer than any kernel's", b.len());
         }
         match u16::from_ne_bytes([b[0], b[1]]) {
             MAGIC => {}

@@ -82,6 +82,32 @@ fn one_tracepoint_event_serves_all_cpus() {
 }
 
 #[test]
+fn many_are_detached_at_once() {
+    if no_bpf() {
+        return;
+    }
+    let Some(id) = tracefs_id("sched/sched_switch") else {
+        eprintln!("skipped: tracefs is not mounted");
+        return;
+    };
+    let (prog, counts) = counter(ProgKind::Tracepoint);
+    let mut links = vec![tracepoint(&prog, id).unwrap()];
+    assert_eq!(tracepoint(&prog, id).unwrap_err().errno(), Some(libc::EEXIST), "once for each program");
+    for event in
+        ["sched/sched_wakeup", "sched/sched_process_exit", "sched/sched_process_fork", "sched/sched_waking"]
+    {
+        links.push(tracepoint(&prog, tracefs_id(event).unwrap()).unwrap());
+    }
+    let (clock, ticks) = counter(ProgKind::PerfEvent);
+    links.push(interval(&clock, Sample::Frequency(999)).unwrap());
+    assert!(eventually(|| total(&counts) > 0 && total(&ticks) > 0));
+    detach_all(links);
+    let at = (total(&counts), total(&ticks));
+    sleep(Duration::from_millis(50));
+    assert_eq!((total(&counts), total(&ticks)), at, "still attached");
+}
+
+#[test]
 fn raw_tracepoint_by_name() {
     if no_bpf() {
         return;
