@@ -30,8 +30,8 @@ guest_kernel() {
         for part in "${name/linux-image/linux-binary}" "$name"; do
             apt_private "$suite" "$deb" apt-cache show "$part" >/dev/null 2>&1 || continue
             debian_unpack "$suite" "$deb" "$part" "$dir/$part" || return 1
-            image=$(find "$dir/$part" -type f -name 'vmlinuz-*' | sed -n 1p)
-            [ -z "$image" ] || mv "$image" "$dir/"
+            image=$(find "$dir/$part" -type f -name 'vmlinuz*' | sed -n 1p)
+            [ -z "$image" ] || mv "$image" "$dir/vmlinuz-${name#linux-image-}"
             rm -rf "${dir:?}/$part"
             [ -z "$image" ] || break
         done
