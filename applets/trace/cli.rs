@@ -44,6 +44,20 @@ pub enum Buffering {
     Full,
 }
 
+/// Why the options make no sense.
+#[derive(Debug)]
+pub enum Refused {
+    Ours(Error),
+    /// In bpftrace's words, which scripts look for.
+    Theirs(String),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Refused {
+        Refused::Ours(error)
+    }
+}
+
 /// One run of `edgekit trace` with a program.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -117,13 +131,19 @@ fn program_args() -> Vec<Arg> {
             .last(true)
             .allow_hyphen_values(true)
             .help("What the program's getopt() sees, such as --name=value"),
-        value("program", "PROGRAM", "Take the program from here").long("program").short('e').allow_hyphen_values(true),
+        value("program", "PROGRAM", "Take the program from here")
+            .long("program")
+            .short('e')
+            .allow_hyphen_values(true),
         value("pid", "PID", "Only events of this process; ends with it").short('p').allow_hyphen_values(true),
         value("cmd", "COMMAND", "Run this once all is attached; ends with it").short('c'),
         value("probe-filter", "REGEX", "Leave out probes whose name does not match"),
         value("ring", "BYTES", "Size of the event buffer, such as 16K or 4M [256K]"),
         flag("unsafe", "Allow system() and other calls that change things"),
-        Arg::new("check-helpers").short('k').action(ArgAction::Count).help("Warn when a read or a lookup fails"),
+        Arg::new("check-helpers")
+            .short('k')
+            .action(ArgAction::Count)
+            .help("Warn when a read or a lookup fails"),
         // Accepted because bpftrace's test suite passes it to every program.
         flag("verify-llvm-ir", "Does nothing: there is no LLVM").hide(true),
     ]
@@ -134,7 +154,9 @@ fn output_args() -> Vec<Arg> {
     [
         value("format", "FORMAT", "text or json, as bpftrace prints them [text]").short('f'),
         flag("json", "JSON in edgekit's shape: each object names its schema").conflicts_with("format"),
-        value("output", "FILE", "Write there instead of standard output").short('o').value_parser(value_parser!(PathBuf)),
+        value("output", "FILE", "Write there instead of standard output")
+            .short('o')
+            .value_parser(value_parser!(PathBuf)),
         value("buffer", "MODE", "none, line or full: when output is written [line]").short('B'),
         flag("quiet", "Only what the program prints").short('q'),
         flag("no-warnings", "No warnings"),
@@ -147,7 +169,8 @@ fn output_args() -> Vec<Arg> {
 fn examine_args() -> Vec<Arg> {
     const HEADING: &str = "Look without tracing";
     [
-        flag("list", "List probes: all, those of a pattern, those of a program (-lv: arguments too)").short('l'),
+        flag("list", "List probes: all, those of a pattern, those of a program (-lv: arguments too)")
+            .short('l'),
         flag("dry-run", "Compile and load, but do not run"),
         Arg::new("debug")
             .short('d')
@@ -164,14 +187,14 @@ fn examine_args() -> Vec<Arg> {
 
 impl Request {
     /// Reads the options of a run; the verbs are the caller's.
-    pub fn from_matches(matches: &ArgMatches) -> Result<Request, Error> {
+    pub fn from_matches(matches: &ArgMatches) -> Result<Request, Refused> {
         let text = |id: &str| matches.get_one::<String>(id).cloned();
         let mut words: Vec<String> = many(matches, "words");
         let list = matches.get_flag("list");
         let script = match text("program") {
             Some(program) => Some(Script::Inline(program)),
             None if words.is_empty() && list => None,
-            None if words.is_empty() => return Err(no_program()),
+            None if words.is_empty() => return Err(no_program().into()),
             None => Some(script_of(&words.remove(0), list)?),
         };
         let (positional, named) = parameters(words, many(matches, "options"));
@@ -246,13 +269,12 @@ fn parameters(words: Vec<String>, behind: Vec<String>) -> (Vec<String>, Vec<(Str
     (positional, named)
 }
 
-fn output_format(word: Option<&str>, json: bool) -> Result<OutputFormat, Error> {
+fn output_format(word: Option<&str>, json: bool) -> Result<OutputFormat, Refused> {
     match word {
         None if json => Ok(OutputFormat::Schema),
         None | Some("text") => Ok(OutputFormat::Text),
         Some("json") => Ok(OutputFormat::Json),
-        // In bpftrace's words, which scripts look for.
-        Some(other) => Err(usage(format!("Invalid output format \"{other}\"")).hint("Valid formats: 'text', 'json'")),
+        Some(other) => Err(Refused::Theirs(format!("Invalid output format \"{other}\""))),
     }
 }
 
@@ -261,7 +283,9 @@ fn buffering(word: Option<&str>) -> Result<Buffering, Error> {
         None | Some("line") => Ok(Buffering::Line),
         Some("none") => Ok(Buffering::None),
         Some("full") => Ok(Buffering::Full),
-        Some(other) => Err(usage(format!("unknown buffer mode '{other}'")).hint("there are: none, line, full")),
+        Some(other) => {
+            Err(usage(format!("unknown buffer mode '{other}'")).hint("there are: none, line, full"))
+        }
     }
 }
 
@@ -277,17 +301,16 @@ fn stages(words: Vec<String>) -> Result<Vec<String>, Error> {
 /// The largest process id a kernel can give.
 const PID_MAX: i64 = 4_194_304;
 
-/// In bpftrace's words, which scripts look for.
-fn parse_pid(word: &str) -> Result<i32, Error> {
+fn parse_pid(word: &str) -> Result<i32, Refused> {
     let digits = word.strip_prefix('-').unwrap_or(word);
     let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     if end == 0 {
-        return Err(usage(format!("Failed to parse pid: invalid integer: {word}")));
+        return Err(Refused::Theirs(format!("Failed to parse pid: invalid integer: {word}")));
     }
     if end < digits.len() {
-        return Err(usage(format!("Failed to parse pid: invalid trailing bytes: {word}")));
+        return Err(Refused::Theirs(format!("Failed to parse pid: invalid trailing bytes: {word}")));
     }
-    let out_of_range = || usage(format!("Pid out of range: {word}"));
+    let out_of_range = || Refused::Theirs(format!("Pid out of range: {word}"));
     let pid: i64 = word.parse().map_err(|_| out_of_range())?;
     if !(1..=PID_MAX).contains(&pid) {
         return Err(out_of_range());
@@ -312,7 +335,7 @@ fn parse_size(word: &str) -> Result<u32, Error> {
 mod tests {
     use super::*;
 
-    fn request(words: &[&str]) -> Result<Request, Error> {
+    fn request(words: &[&str]) -> Result<Request, Refused> {
         let matches = command().try_get_matches_from([&["trace"], words].concat()).expect("parses");
         Request::from_matches(&matches)
     }
@@ -335,7 +358,8 @@ mod tests {
 
     #[test]
     fn parameters_around_the_double_dash() {
-        let r = request(&["-e", "begin { }", "one", "-5", "--", "--aa=20", "two", "--dd"]).expect("makes sense");
+        let r =
+            request(&["-e", "begin { }", "one", "-5", "--", "--aa=20", "two", "--dd"]).expect("makes sense");
         assert_eq!(r.positional, ["one", "-5", "two"]);
         assert_eq!(r.named, [("aa".into(), Some("20".into())), ("dd".into(), None)]);
     }
@@ -350,7 +374,10 @@ mod tests {
 
     #[test]
     fn wrong_words_are_named() {
-        let wrong = |words: &[&str]| request(words).expect_err("is wrong").to_string();
+        let wrong = |words: &[&str]| match request(words).expect_err("is wrong") {
+            Refused::Ours(error) => error.to_string(),
+            Refused::Theirs(message) => message,
+        };
         assert_eq!(wrong(&["-p", "a1", "x"]), "Failed to parse pid: invalid integer: a1");
         assert_eq!(wrong(&["-p", "1a", "x"]), "Failed to parse pid: invalid trailing bytes: 1a");
         assert_eq!(wrong(&["-p", "5000000", "x"]), "Pid out of range: 5000000");

@@ -7,9 +7,12 @@ use std::io::{self, Write};
 
 use edgekit_core::Error;
 
+use crate::plan::Plan;
 use crate::probes::{self, HARDWARE, PerfEvent, Probes, SOFTWARE, TIME_UNITS, matches};
+use crate::run::attach::name_of;
 use crate::run::reject;
 use crate::syntax::ast::Provider;
+use crate::tree::{Attach, Rate};
 
 /// Kinds that this build can trace, in the order in which they are listed.
 const KINDS: &[Provider] = &[
@@ -24,7 +27,12 @@ const KINDS: &[Provider] = &[
 ];
 
 /// Prints the probes that any of the comma-separated patterns matches, all without one. True when there was one.
-pub fn list(probes: &Probes, patterns: Option<&str>, verbose: bool, out: &mut impl Write) -> Result<bool, Error> {
+pub fn list(
+    probes: &Probes,
+    patterns: Option<&str>,
+    verbose: bool,
+    out: &mut impl Write,
+) -> Result<bool, Error> {
     let mut any = false;
     for pattern in patterns.unwrap_or("*").split(',').map(str::trim) {
         let pattern = whole(pattern);
@@ -60,7 +68,9 @@ fn one_kind(
     let name = kind.name();
     // Whether any probe of this kind can match is known before any is read.
     let reachable = match pattern.split_once(':') {
-        Some((first, _)) => matches(first, name) || (first.contains('*') && matches(&format!("{first}*"), name)),
+        Some((first, _)) => {
+            matches(first, name) || (first.contains('*') && matches(&format!("{first}*"), name))
+        }
         None => true,
     };
     if !reachable {
@@ -130,6 +140,32 @@ pub fn arguments(probes: &Probes, category: &str, event: &str, out: &mut impl Wr
         }
     }
     Ok(())
+}
+
+/// The probes a program would attach.
+pub fn of_plan(probes: &Probes, plan: &Plan, verbose: bool, out: &mut impl Write) -> Result<(), Error> {
+    for at in plan.programs.iter().flat_map(|program| &program.attach) {
+        match at {
+            Attach::Interval(rate) => writeln!(out, "interval:{}:", unit(*rate))?,
+            Attach::Profile(rate) => writeln!(out, "profile:{}:", unit(*rate))?,
+            Attach::Software { name, .. } => writeln!(out, "software:{name}:")?,
+            Attach::Hardware { name, .. } => writeln!(out, "hardware:{name}:")?,
+            _ => writeln!(out, "{}", name_of(at))?,
+        }
+        if let (Attach::Tracepoint { category, event }, true) = (at, verbose) {
+            arguments(probes, category, event, out)?;
+        }
+    }
+    Ok(())
+}
+
+fn unit(rate: Rate) -> &'static str {
+    match rate {
+        Rate::Hz(_) => "hz",
+        Rate::Ns(ns) if ns % 1_000_000_000 == 0 => "s",
+        Rate::Ns(ns) if ns % 1_000_000 == 0 => "ms",
+        Rate::Ns(_) => "us",
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! of. Neighbours: `sema` expands patterns and types `args` with it, `list` prints it, `run` attaches by the id it
 //! read.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -65,6 +65,7 @@ type Name = (String, String);
 #[derive(Debug, Default)]
 pub struct Probes {
     root: OnceCell<PathBuf>,
+    asked: Cell<bool>,
     formats: RefCell<HashMap<Name, Option<Rc<Format>>>>,
     all: OnceCell<Vec<Name>>,
 }
@@ -80,8 +81,14 @@ impl Probes {
         Probes { root: OnceCell::from(root.into()), ..Probes::default() }
     }
 
+    /// Why tracepoints cannot be looked up at all, once someone has tried.
+    pub fn failure(&self) -> Option<Error> {
+        if self.asked.get() { self.tracefs().err() } else { None }
+    }
+
     /// Where tracefs is.
     pub fn tracefs(&self) -> Result<&Path, Error> {
+        self.asked.set(true);
         if let Some(root) = self.root.get() {
             return Ok(root);
         }

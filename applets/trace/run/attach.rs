@@ -50,7 +50,12 @@ fn is_timer(at: &Attach) -> bool {
     matches!(at, Attach::Profile(_) | Attach::Interval(_))
 }
 
-fn one(at: &Attach, loaded: &LoadedProgram, probes: &Probes, links: &mut Vec<Link>) -> Result<(), AttachError> {
+fn one(
+    at: &Attach,
+    loaded: &LoadedProgram,
+    probes: &Probes,
+    links: &mut Vec<Link>,
+) -> Result<(), AttachError> {
     let program = &loaded.program;
     let made = match at {
         Attach::Begin | Attach::End => Ok(Vec::new()),

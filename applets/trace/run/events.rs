@@ -213,9 +213,13 @@ fn handler(event: &Event) -> Result<Handler, FormatError> {
     let span = event.def.span;
     Ok(match &event.def.kind {
         EventKind::Printf { format, level: PrintLevel::Out } => Handler::Printf(compiled(format)?),
-        EventKind::Printf { format, level } => Handler::Report { level: *level, format: compiled(format)?, span },
+        EventKind::Printf { format, level } => {
+            Handler::Report { level: *level, format: compiled(format)?, span }
+        }
         EventKind::PrintValue => Handler::Value,
-        EventKind::PrintMap { map, top, div } => Handler::Map { map: *map, view: View { top: *top, div: *div } },
+        EventKind::PrintMap { map, top, div } => {
+            Handler::Map { map: *map, view: View { top: *top, div: *div } }
+        }
         EventKind::PrintMapEntry { map, top, div } => {
             Handler::Entry { map: *map, view: View { top: *top, div: *div } }
         }

@@ -47,11 +47,16 @@ pub fn of_load(error: LoadError, plan: &Plan, codes: &[Code]) -> Refusal {
                 EmitError::TooFar { origin, .. } | EmitError::Undefined { origin, .. } => *origin,
                 EmitError::Stack { .. } | EmitError::Malformed { .. } => 0,
             };
-            let span = span_of(plan, program, origin).or_else(|| first_place(plan, program)).unwrap_or_default();
+            let span =
+                span_of(plan, program, origin).or_else(|| first_place(plan, program)).unwrap_or_default();
             let text = format!("the program of {name} cannot be compiled: {source}");
             let hint = match &source {
-                EmitError::Stack { .. } | EmitError::TooFar { .. } => "split the probe into two, or use fewer variables",
-                EmitError::Undefined { .. } | EmitError::Malformed { .. } => "this is a fault of edgekit; please report it",
+                EmitError::Stack { .. } | EmitError::TooFar { .. } => {
+                    "split the probe into two, or use fewer variables"
+                }
+                EmitError::Undefined { .. } | EmitError::Malformed { .. } => {
+                    "this is a fault of edgekit; please report it"
+                }
             };
             Refusal::Script { diagnostic: Box::new(Diagnostic::error(span, text).with_hint(hint)), log: None }
         }

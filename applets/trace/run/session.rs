@@ -108,7 +108,9 @@ struct Session<'s> {
 
 /// Runs the program to its end; gives the code of exit(), 0 without one.
 pub fn run(job: Job<'_>) -> Result<u8, RunError> {
-    let Job { plan, sources, maps, programs, probes, resolver, output, clock, child, process, options, .. } = job;
+    let Job {
+        plan, sources, maps, programs, probes, resolver, output, clock, child, process, options, ..
+    } = job;
     // Before anything runs, so that a Ctrl-C from here on still prints the maps.
     let signals = Signals::new(&[libc::SIGINT, libc::SIGTERM]).map_err(RunError::Signals)?;
     let ring = match plan.ring.and_then(|ring| maps.get(ring)) {

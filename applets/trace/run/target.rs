@@ -13,7 +13,8 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 /// Starts the command of `-c`, up to the point before it becomes its program.
 pub fn child(command: &str) -> Result<Child, Error> {
     let words = split(command).ok_or_else(|| {
-        Error::new(Exit::USAGE, format!("the command '{command}' ends inside a quote")).hint("close the quote")
+        Error::new(Exit::USAGE, format!("the command '{command}' ends inside a quote"))
+            .hint("close the quote")
     })?;
     if words.is_empty() {
         return Err(Error::new(Exit::USAGE, "the command of -c is empty"));
@@ -28,9 +29,8 @@ pub fn watch(pid: i32) -> Result<Option<OwnedFd>, Error> {
         Ok(fd) => Ok(Some(fd)),
         // A thread that is not its process's first.
         Err(rustix::io::Errno::NOSYS | rustix::io::Errno::INVAL | rustix::io::Errno::NOENT) => Ok(None),
-        Err(rustix::io::Errno::SRCH) => {
-            Err(Error::new(Exit::NO_INPUT, format!("there is no process {pid}")).hint("see 'ps' for those there are"))
-        }
+        Err(rustix::io::Errno::SRCH) => Err(Error::new(Exit::NO_INPUT, format!("there is no process {pid}"))
+            .hint("see 'ps' for those there are")),
         Err(e) => Err(io::Error::from(e)).with_context(|| format!("cannot watch process {pid}")),
     }
 }
@@ -91,6 +91,9 @@ mod tests {
     #[test]
     fn a_process_that_is_not_there() {
         let error = watch(4_194_300).expect_err("beyond any pid of a test machine");
-        assert_eq!((error.to_string().as_str(), error.exit()), ("there is no process 4194300", Exit::NO_INPUT));
+        assert_eq!(
+            (error.to_string().as_str(), error.exit()),
+            ("there is no process 4194300", Exit::NO_INPUT)
+        );
     }
 }
