@@ -9,7 +9,7 @@ use super::ast::*;
 use crate::diag::Span;
 
 /// Highest tree a later phase has to walk.
-pub(super) const MAX_HEIGHT: u16 = 512;
+pub(super) const MAX_HEIGHT: u16 = 256;
 
 impl Expr {
     pub(super) fn new(id: NodeId, span: Span, kind: ExprKind) -> Expr {

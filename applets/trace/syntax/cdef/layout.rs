@@ -47,53 +47,60 @@ pub enum LayoutError {
 impl<'s> CTypes<'s> {
     /// The layout of a struct or union defined in the script.
     pub fn layout(&self, of: &'s CAggregate, kernel: &dyn KernelTypes) -> Result<Layout<'s>, LayoutError> {
-        self.layout_at(of, kernel, 0)
+        Layouter { types: self, kernel, known: HashMap::new(), depth: 0 }.layout(of)
     }
 
     /// Size and alignment of any type.
     pub fn size_align(&self, ty: &TypeExpr, kernel: &dyn KernelTypes) -> Result<(u64, u64), LayoutError> {
-        self.size_align_at(ty, kernel, 0)
+        Layouter { types: self, kernel, known: HashMap::new(), depth: 0 }.size_align(ty)
     }
+}
 
-    fn size_align_at(
-        &self,
-        ty: &TypeExpr,
-        kernel: &dyn KernelTypes,
-        depth: usize,
-    ) -> Result<(u64, u64), LayoutError> {
-        if depth > MAX_DEPTH {
-            return Err(LayoutError::Endless(describe(&ty.kind)));
-        }
+/// One question about layouts, which asks the same of what it is made of.
+struct Layouter<'t, 's> {
+    types: &'t CTypes<'s>,
+    kernel: &'t dyn KernelTypes,
+    /// Structs and unions met before: a type used many times is laid out once.
+    known: HashMap<(bool, &'s str), (u64, u64)>,
+    depth: usize,
+}
+
+impl<'s> Layouter<'_, 's> {
+    fn size_align(&mut self, ty: &TypeExpr) -> Result<(u64, u64), LayoutError> {
         let unknown = || LayoutError::Unknown(describe(&ty.kind));
         match &ty.kind {
             TypeKind::Named(name) if name == "bool" || name == "_Bool" => Ok((1, 1)),
             TypeKind::Named(name) if name == "void" => Err(LayoutError::NoSize(name.clone())),
             TypeKind::Named(name) => {
-                if let Some(target) = self.typedef(name) {
-                    return self.size_align_at(target, kernel, depth + 1);
+                if let Some(target) = self.types.typedef(name) {
+                    return self.deeper(name, |l| l.size_align(target));
                 }
                 if let Some(int) = builtin_int(name) {
                     return Ok((u64::from(int.size), u64::from(int.size)));
                 }
-                kernel.size_align(KernelKind::Typedef, name).ok_or_else(unknown)
+                self.kernel.size_align(KernelKind::Typedef, name).ok_or_else(unknown)
             }
             TypeKind::Struct(name) | TypeKind::Union(name) => {
                 let is_union = matches!(ty.kind, TypeKind::Union(_));
-                if let Some(def) = self.aggregate(is_union, name) {
-                    let layout = self.layout_at(def, kernel, depth + 1)?;
-                    return Ok((layout.size, layout.align));
+                let Some(def) = self.types.aggregate(is_union, name) else {
+                    let kind = if is_union { KernelKind::Union } else { KernelKind::Struct };
+                    return self.kernel.size_align(kind, name).ok_or_else(unknown);
+                };
+                if let Some(known) = self.known.get(&(is_union, name.as_str())) {
+                    return Ok(*known);
                 }
-                let kind = if is_union { KernelKind::Union } else { KernelKind::Struct };
-                kernel.size_align(kind, name).ok_or_else(unknown)
+                let layout = self.layout(def)?;
+                self.known.insert((is_union, &def.name), (layout.size, layout.align));
+                Ok((layout.size, layout.align))
             }
-            TypeKind::Enum(name) => match self.enumeration(name) {
+            TypeKind::Enum(name) => match self.types.enumeration(name) {
                 Some(def) => Ok((u64::from(def.int_type().size), u64::from(def.int_type().size))),
-                // An anonymous enum of the script has no entry of its own.
-                None => Ok(kernel.size_align(KernelKind::Enum, name).unwrap_or((4, 4))),
+                // An enum that is only named is as good as an int.
+                None => Ok(self.kernel.size_align(KernelKind::Enum, name).unwrap_or((4, 4))),
             },
             TypeKind::Pointer(_) => Ok((8, 8)),
             TypeKind::Array { element, length } => {
-                let (size, align) = self.size_align_at(element, kernel, depth + 1)?;
+                let (size, align) = self.size_align(element)?;
                 let whole = size.checked_mul(length.unwrap_or(0));
                 Ok((whole.ok_or_else(|| LayoutError::TooBig(describe(&ty.kind)))?, align))
             }
@@ -102,20 +109,30 @@ impl<'s> CTypes<'s> {
         }
     }
 
-    fn layout_at(
-        &self,
-        def: &'s CAggregate,
-        kernel: &dyn KernelTypes,
-        depth: usize,
-    ) -> Result<Layout<'s>, LayoutError> {
-        if depth > MAX_DEPTH {
-            return Err(LayoutError::Endless(def.name.clone()));
+    fn deeper<T>(
+        &mut self,
+        name: &str,
+        step: impl FnOnce(&mut Self) -> Result<T, LayoutError>,
+    ) -> Result<T, LayoutError> {
+        if self.depth >= MAX_DEPTH {
+            return Err(LayoutError::Endless(name.to_owned()));
         }
+        self.depth += 1;
+        let result = step(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn layout(&mut self, def: &'s CAggregate) -> Result<Layout<'s>, LayoutError> {
+        self.deeper(&def.name, |l| l.layout_inner(def))
+    }
+
+    fn layout_inner(&mut self, def: &'s CAggregate) -> Result<Layout<'s>, LayoutError> {
         let too_big = || LayoutError::TooBig(def.name.clone());
         let mut place = Place { bits: 0, end: 0, align: 1, packed: def.packed, is_union: def.is_union };
         let mut fields = Vec::new();
         for field in &def.fields {
-            let (size, align) = self.size_align_at(&field.ty, kernel, depth + 1)?;
+            let (size, align) = self.size_align(&field.ty)?;
             if let Some(width) = field.bits {
                 let placed = place.bit_field(size, align, width).ok_or_else(too_big)?;
                 if let (Some(name), Some((offset, bits))) = (&field.name, placed) {
@@ -128,7 +145,7 @@ impl<'s> CTypes<'s> {
                 Some(name) => {
                     fields.push(FieldLayout { name: &name.name, ty: &field.ty, offset, bits: None })
                 }
-                None => fields.extend(self.members_of_anonymous(field, offset, kernel, depth)?),
+                None => fields.extend(self.members_of_anonymous(field, offset)?),
             }
         }
         let align = place.align.max(def.align.unwrap_or(1));
@@ -138,19 +155,17 @@ impl<'s> CTypes<'s> {
     }
 
     fn members_of_anonymous(
-        &self,
+        &mut self,
         field: &'s CField,
         offset: u64,
-        kernel: &dyn KernelTypes,
-        depth: usize,
     ) -> Result<Vec<FieldLayout<'s>>, LayoutError> {
         let def = match &field.ty.kind {
-            TypeKind::Struct(name) => self.aggregate(false, name),
-            TypeKind::Union(name) => self.aggregate(true, name),
+            TypeKind::Struct(name) => self.types.aggregate(false, name),
+            TypeKind::Union(name) => self.types.aggregate(true, name),
             _ => None,
         };
         let Some(def) = def else { return Ok(Vec::new()) };
-        let mut inner = self.layout_at(def, kernel, depth + 1)?;
+        let mut inner = self.layout(def)?;
         for field in &mut inner.fields {
             field.offset += offset;
         }

@@ -49,6 +49,7 @@ impl Expander<'_> {
             ExprKind::Ident(name) => return self.name(name, span, scope),
             ExprKind::Call(call) => return self.call_or_macro(call, span, scope),
             ExprKind::Index { base, index } => return self.index(base, index, span, scope),
+            ExprKind::Binary { .. } => return self.binary(expr, scope),
             ExprKind::Var(name) => ExprKind::Var(self.variable(name, scope)),
             ExprKind::Map(map) => ExprKind::Map(self.map(map, span, scope)?),
             ExprKind::Unary { op, operand } => {
@@ -75,9 +76,6 @@ impl Expander<'_> {
     /// of the recursion small.
     fn plain(&mut self, expr: &Expr, scope: Scope) -> Folded<ExprKind> {
         Ok(match &expr.kind {
-            ExprKind::Binary { op, left, right } => {
-                ExprKind::Binary { op: *op, left: self.boxed(left, scope)?, right: self.boxed(right, scope)? }
-            }
             ExprKind::Ternary { condition, then, otherwise } => ExprKind::Ternary {
                 condition: self.boxed(condition, scope)?,
                 then: then.as_ref().map(|e| self.boxed(e, scope)).transpose()?,
@@ -108,6 +106,23 @@ impl Expander<'_> {
             ExprKind::Comptime(operand) => ExprKind::Comptime(self.boxed(operand, scope)?),
             other => other.clone(),
         })
+    }
+
+    /// A chain of operators leans to the left; it is walked in a loop.
+    fn binary(&mut self, expr: &Expr, scope: Scope) -> Folded<Expr> {
+        let mut chain = Vec::new();
+        let mut first = expr;
+        while let ExprKind::Binary { op, left, right } = &first.kind {
+            chain.push((first.span, *op, right));
+            first = left;
+        }
+        let mut folded = self.expr(first, scope)?;
+        for (span, op, right) in chain.into_iter().rev() {
+            let right = self.boxed(right, scope)?;
+            let kind = ExprKind::Binary { op, left: Box::new(folded), right };
+            folded = self.node(place(span, scope), kind, scope)?;
+        }
+        Ok(folded)
     }
 
     fn must_be_place(&mut self, expr: &Expr, message: &str) -> Folded<()> {

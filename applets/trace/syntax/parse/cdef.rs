@@ -25,12 +25,17 @@ impl Parser<'_> {
         let start = self.tok.start;
         let forward = self.at_forward_declaration();
         self.c_tagged("")?;
-        if !forward && !matches!(self.text[..self.prev_end].chars().next_back(), Some('}' | ')')) {
+        if !forward && !self.just_defined() {
             let span = self.since(start);
             return Err(self.error(span, "expected a definition: struct name { … }"));
         }
         self.eat(Punct::Semi);
         Ok(())
+    }
+
+    /// What was taken last ended a definition or its attributes.
+    fn just_defined(&self) -> bool {
+        self.text[..self.prev_end].ends_with(['}', ')'])
     }
 
     /// `struct name;`
@@ -133,12 +138,11 @@ impl Parser<'_> {
 
     fn c_field(&mut self, inside: &str, fields: &mut Vec<CField>) -> Parsed<()> {
         let base = self.c_specifier(inside)?;
+        let defined = self.just_defined();
         loop {
             let (name, ty) = self.c_declarator(base.clone())?;
             let bits = if self.eat(Punct::Colon) { Some(self.c_bits(name.as_ref(), &ty)?) } else { None };
-            let anonymous_member =
-                matches!(ty.kind, TypeKind::Struct(_) | TypeKind::Union(_) | TypeKind::Enum(_));
-            if name.is_none() && bits.is_none() && !anonymous_member {
+            if name.is_none() && bits.is_none() && !defined {
                 return Err(self.expected("a field name"));
             }
             if self.at_word("__attribute__") {
@@ -262,7 +266,7 @@ impl Parser<'_> {
         while !self.at(Punct::RBrace) {
             let constant = self.expect_ident("a constant's name")?;
             if self.eat(Punct::Eq) {
-                next = self.c_constant("a constant")?;
+                next = self.c_constant("the value")?;
             }
             self.consts.define(&constant.name, Some(next));
             constants.push((constant, next));
@@ -281,7 +285,7 @@ impl Parser<'_> {
         let expr = self.expr()?;
         match self.consts.eval(&expr) {
             Some(value) => Ok(value),
-            None => Err(self.error(expr.span, format!("{what} must be a constant"))),
+            None => Err(self.error(expr.span, format!("{what} must be a constant expression of integers"))),
         }
     }
 

@@ -48,16 +48,18 @@ impl Parser<'_> {
             "undef" => {
                 let name = self.text[line.rest].trim().to_owned();
                 self.consts.undefine(&name);
-                self.script.cdefs.retain(|d| !matches!(d, CDef::Define(d) if d.name.name == name));
                 Ok(())
             }
             "ifdef" | "ifndef" | "if" => {
-                let taken = self.test(&line, span)?;
-                self.conditions.push(Condition { opened: span, taken });
-                if !taken {
+                // A condition with an error counts as met, so that its `#endif`
+                // has something to close, but what it guards is left out.
+                let test = self.test(&line, span);
+                self.conditions
+                    .push(Condition { opened: span, taken: test.as_ref().copied().unwrap_or(true) });
+                if !matches!(test, Ok(true)) {
                     self.skip_branch();
                 }
-                Ok(())
+                test.map(|_| ())
             }
             // Met while a branch is being taken: the others are not.
             "elif" | "else" => {
@@ -104,7 +106,6 @@ impl Parser<'_> {
         let body = self.range(name.end, line.rest.end);
         let value = if function_like { None } else { self.define_value(name.end, line.rest.end) };
         self.consts.define(&ident.name, value);
-        self.script.cdefs.retain(|d| !matches!(d, CDef::Define(d) if d.name.name == ident.name));
         self.script.cdefs.push(CDef::Define(CDefine { name: ident, function_like, body }));
         Ok(())
     }
@@ -188,6 +189,19 @@ impl Parser<'_> {
         if let Some(condition) = self.conditions.pop() {
             let Failed = self.error(condition.opened, "#if without #endif");
         }
+    }
+
+    /// Leaves of each `#define` the last one, if it still holds at the end.
+    pub(super) fn drop_stale_defines(&mut self) {
+        let mut seen = std::collections::HashSet::new();
+        let mut defs = std::mem::take(&mut self.script.cdefs);
+        defs.reverse();
+        defs.retain(|def| match def {
+            CDef::Define(d) => self.consts.is_defined(&d.name.name) && seen.insert(d.name.name.clone()),
+            _ => true,
+        });
+        defs.reverse();
+        self.script.cdefs = defs;
     }
 
     /// End of the line that `pos` is on, over continued lines.

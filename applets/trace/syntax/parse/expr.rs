@@ -45,18 +45,16 @@ pub(super) fn is_place(expr: &Expr) -> bool {
 }
 
 impl Parser<'_> {
+    /// Nesting is counted in `unary`, which everything inside of brackets goes
+    /// through, and where an expression continues without brackets.
     pub(super) fn expr(&mut self) -> Parsed<Expr> {
-        self.nested(Self::ternary)
-    }
-
-    fn ternary(&mut self) -> Parsed<Expr> {
         let condition = self.binary()?;
         if !self.eat(Punct::Question) {
             return Ok(condition);
         }
-        let then = if self.at(Punct::Colon) { None } else { Some(Box::new(self.expr()?)) };
+        let then = if self.at(Punct::Colon) { None } else { Some(Box::new(self.nested(Self::expr)?)) };
         self.expect(Punct::Colon)?;
-        let otherwise = Box::new(self.expr()?);
+        let otherwise = Box::new(self.nested(Self::expr)?);
         let span = condition.span.to(otherwise.span);
         self.node(span, ExprKind::Ternary { condition: Box::new(condition), then, otherwise })
     }

@@ -26,8 +26,9 @@ use super::lexer::{Lexer, Punct, Tok, Token};
 use super::literal;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 
-/// Deepest nesting of parentheses, blocks and operators.
-pub(super) const MAX_NESTING: usize = 256;
+/// Deepest nesting of parentheses and prefix operators. A block counts twice,
+/// since it takes that much more of the stack.
+pub(super) const MAX_NESTING: usize = 128;
 
 /// An error was reported; the caller finds a place to go on.
 #[derive(Debug)]
@@ -243,14 +244,18 @@ impl<'a> Parser<'a> {
 
     /// Runs a rule that can contain itself.
     fn nested<T>(&mut self, rule: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
-        if self.depth >= MAX_NESTING {
+        self.deeper(1, rule)
+    }
+
+    fn deeper<T>(&mut self, levels: usize, rule: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth + levels > MAX_NESTING {
             let span = self.span(self.tok);
             let message = format!("syntax: nested too deeply, the limit is {MAX_NESTING} levels");
             return Err(self.stop(Diagnostic::error(span, message)));
         }
-        self.depth += 1;
+        self.depth += levels;
         let result = rule(self);
-        self.depth -= 1;
+        self.depth -= levels;
         result
     }
 

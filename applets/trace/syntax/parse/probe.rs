@@ -159,7 +159,7 @@ impl Parser<'_> {
         }
         let wild = name.contains(['*', '?', '[']);
         let providers: Vec<Provider> = if wild {
-            let fits = |p: &Provider| args_fit(*p, &args) && matches_wildcard(&name, p.name());
+            let fits = |p: &Provider| wildcard_fits(*p, &name, &args);
             Provider::all().filter(fits).collect()
         } else {
             Provider::from_name(&name).into_iter().collect()
@@ -200,11 +200,17 @@ fn takes_paths(provider: &str) -> bool {
     }
 }
 
-/// A wildcard provider takes only what its candidates can mean.
-fn args_fit(provider: Provider, args: &[AttachArg]) -> bool {
+/// A wildcard provider takes only what its candidates can mean. Return probes
+/// are meant only by patterns that name them.
+fn wildcard_fits(provider: Provider, pattern: &str, args: &[AttachArg]) -> bool {
+    let returns = matches!(provider, Provider::Kretprobe | Provider::Uretprobe | Provider::Fexit);
     let (min, max) = provider.arg_range();
-    let paths = takes_paths(provider.name());
-    (min..=max).contains(&args.len()) && args.iter().all(|a| paths || a.quoted || !a.text.contains('/'))
+    let is_path = |arg: &AttachArg| !arg.quoted && arg.text.contains('/');
+    matches_wildcard(pattern, provider.name())
+        && (!returns || pattern.contains("ret") || pattern.contains("exit"))
+        && (min..=max).contains(&args.len())
+        && (matches!(provider, Provider::Uprobe | Provider::Uretprobe | Provider::Usdt)
+            || !args.iter().any(is_path))
 }
 
 fn normal_args(provider: Provider, mut args: Vec<AttachArg>) -> Result<Vec<AttachArg>, String> {

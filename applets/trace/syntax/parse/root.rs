@@ -42,6 +42,7 @@ impl Parser<'_> {
             }
         }
         self.check_conditions_closed();
+        self.drop_stale_defines();
     }
 
     fn skip_shebang(&mut self) {

@@ -36,7 +36,7 @@ enum Item {
 impl Parser<'_> {
     /// `{ … }` with its value, if it ends in one.
     pub(super) fn block(&mut self) -> Parsed<Block> {
-        self.nested(|p| p.bracketed(Self::block_inner))
+        self.deeper(2, |p| p.bracketed(Self::block_inner))
     }
 
     /// `{ … }` whose value nobody takes.
@@ -107,7 +107,8 @@ impl Parser<'_> {
     }
 
     fn end_of_statement(&mut self) -> Parsed<()> {
-        if self.eat(Punct::Semi) || self.at(Punct::RBrace) {
+        // That the block has no end is for the block to say.
+        if self.eat(Punct::Semi) || self.at(Punct::RBrace) || self.at_end() {
             return Ok(());
         }
         Err(self.expected("';'"))
