@@ -31,6 +31,8 @@ host_arch() {
     esac
 }
 
+other_arch() { if [ "$(host_arch)" = x86_64 ]; then echo aarch64; else echo x86_64; fi; }
+
 # with_lock NAME COMMAND...: one at a time over all clones that share the cache.
 with_lock() {
     local name=$1

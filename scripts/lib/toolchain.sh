@@ -6,6 +6,7 @@
 # Neighbours: setup (calls prepare_*), build and smoke/run (call static_cargo).
 
 ARCHES=(x86_64 aarch64)
+HOST_TC=''  # what lints and tests on this machine; a stable one where there is one
 RUST_TC=''  # rustup's name of the toolchain; empty without rustup
 RUST_WAY='' # targets | build-std
 STD_SOURCE='' # directory that holds library/, for build-std
@@ -112,6 +113,7 @@ pick_toolchain() {
     fi
     new_enough "$(rust_release)" ||
         die "edgekit needs Rust $(wanted_rust) or newer, this is ${RUST_TC:-rustc} $(rust_release)"
+    HOST_TC=$RUST_TC
     if [[ $force != nightly* ]]; then
         has_targets && return 0
         rustup_adds_targets && has_targets && return 0
@@ -165,14 +167,21 @@ static_rustflags() {
 
 # A crate's identity to cargo does not hold the clone's path, only file times. So another
 # clone on the same cache could be taken for this one: forget our own crates when it changes.
-claim_target_dir() { # DIR CLONE
-    local dir=$1 clone=$2
+claim_target_dir() { # DIR PROFILE-DIR CLONE
+    local dir=$1 profile=$2 clone=$3
     mkdir -p "$dir"
-    if [ "$(cat "$dir/clone" 2>/dev/null)" != "$clone" ]; then
-        find "$dir" -type d -path '*/.fingerprint/*' \( -name 'edgekit-*' -o -name 'xtask-*' \) -prune \
+    if [ "$(cat "$dir/clone-$profile" 2>/dev/null)" != "$clone" ]; then
+        find "$dir" -type d -path "*/$profile/.fingerprint/*" \( -name 'edgekit*' -o -name 'xtask-*' \) -prune \
             -exec rm -rf {} +
-        echo "$clone" >"$dir/clone"
+        echo "$clone" >"$dir/clone-$profile"
     fi
+}
+
+host_target_dir() { echo "$CACHE/target/$(rustc ${HOST_TC:++"$HOST_TC"} -vV | sed -n 's/^release: //p')-host"; }
+
+# host_cargo ARGS...: for this machine, products in the cache.
+host_cargo() {
+    CARGO_TARGET_DIR=$(host_target_dir) PATH=$(tools_bin):$PATH cargo ${HOST_TC:++"$HOST_TC"} "$@"
 }
 
 # static_cargo WORKSPACE ARCH PROFILE ARGS...: one cargo zigbuild, products in the cache.
@@ -180,7 +189,7 @@ static_cargo() {
     local workspace=$1 arch=$2 profile=$3 target_dir args=()
     shift 3
     target_dir=${EDGEKIT_TARGET_DIR:-$(static_target_dir)}
-    claim_target_dir "$target_dir" "$workspace"
+    claim_target_dir "$target_dir" "$profile" "$workspace"
     [ "$RUST_WAY" != build-std ] || args+=("-Zbuild-std=std,panic_unwind")
     (
         cd "$workspace" || exit
