@@ -68,17 +68,18 @@ fn one_kind(
     let name = kind.name();
     // Whether any probe of this kind can match is known before any is read.
     let reachable = match pattern.split_once(':') {
-        Some((first, _)) => {
-            matches(first, name) || (first.contains('*') && matches(&format!("{first}*"), name))
+        Some((first, _)) => matches(first, name),
+        None => {
+            let fixed = pattern.split(['*', '?', '[']).next().unwrap_or_default();
+            name.starts_with(fixed) || fixed.starts_with(name)
         }
-        None => true,
     };
     if !reachable {
         return Ok(false);
     }
     let mut any = false;
     let mut print = |line: &str| -> io::Result<()> {
-        if matches(pattern, line) || matches(pattern, line.trim_end_matches(':')) {
+        if fits(pattern, line) || fits(pattern, line.trim_end_matches(':')) {
             any = true;
             writeln!(out, "{line}")?;
         }
@@ -103,6 +104,14 @@ fn one_kind(
     Ok(any)
 }
 
+/// A wildcard in the kind does not reach beyond it.
+fn fits(pattern: &str, line: &str) -> bool {
+    match (pattern.split_once(':'), line.split_once(':')) {
+        (Some((kind, name)), Some((of, line))) => matches(kind, of) && matches(name, line),
+        _ => matches(pattern, line),
+    }
+}
+
 fn events(kind: &str, table: &[PerfEvent], print: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
     for event in table {
         print(&format!("{kind}:{}:", event.name))?;
@@ -116,10 +125,10 @@ fn events(kind: &str, table: &[PerfEvent], print: &mut dyn FnMut(&str) -> io::Re
 fn tracepoints(probes: &Probes, pattern: &str, verbose: bool, out: &mut impl Write) -> Result<bool, Error> {
     let mut parts = pattern.splitn(3, ':');
     let found = match (parts.next(), parts.next(), parts.next()) {
-        (Some("tracepoint"), Some(category), Some(event)) => probes.expand(category, event),
+        (Some(_), Some(category), Some(event)) => probes.expand(category, event),
         _ => probes.all().map(|all| {
-            let fits = |(c, e): &&(String, String)| matches(pattern, &format!("tracepoint:{c}:{e}"));
-            all.iter().filter(fits).cloned().collect()
+            let wanted = |(c, e): &&(String, String)| fits(pattern, &format!("tracepoint:{c}:{e}"));
+            all.iter().filter(wanted).cloned().collect()
         }),
     };
     let found = found.map_err(|e| reject::of_probes(&e))?;
