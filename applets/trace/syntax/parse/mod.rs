@@ -28,7 +28,7 @@ use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 
 /// Deepest nesting of parentheses and prefix operators. A block counts twice,
 /// since it takes that much more of the stack.
-pub(super) const MAX_NESTING: usize = 128;
+pub(super) const MAX_NESTING: usize = 100;
 
 /// An error was reported; the caller finds a place to go on.
 #[derive(Debug)]

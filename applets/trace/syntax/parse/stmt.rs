@@ -3,7 +3,7 @@
 use super::super::ast::*;
 use super::super::lexer::{Punct, Tok};
 use super::{Failed, Parsed, Parser};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Span};
 
 const IMMUTABLE: &str = "Tuples and records are immutable once created. \
                          Consider creating a new value and assigning it instead.";
@@ -24,13 +24,6 @@ fn assign_op(punct: Punct) -> Option<Option<BinaryOp>> {
         Punct::ShrEq => Some(BinaryOp::Shr),
         _ => return None,
     })
-}
-
-/// What came of one statement.
-enum Item {
-    Stmt(StmtKind),
-    /// The value of the block: nothing but `}` may follow.
-    Tail(Expr),
 }
 
 impl Parser<'_> {
@@ -61,10 +54,14 @@ impl Parser<'_> {
                 continue;
             }
             let from = self.tok.start;
-            match self.statement() {
-                Ok(Item::Stmt(kind)) => stmts.push(Stmt { kind, span: self.since(from) }),
-                Ok(Item::Tail(expr)) => tail = Some(expr),
-                Err(Failed) => self.skip_statement(),
+            let Ok(kind) = self.statement() else {
+                self.skip_statement();
+                continue;
+            };
+            let span = self.since(from);
+            match self.value_or_statement(kind, span)? {
+                Ok(value) => tail = Some(value),
+                Err(kind) => stmts.push(Stmt { kind, span }),
             }
         }
         self.bump();
@@ -72,14 +69,29 @@ impl Parser<'_> {
         self.check_block(block)
     }
 
-    fn statement(&mut self) -> Parsed<Item> {
+    /// The value of the block, if this statement is the last one and has one.
+    fn value_or_statement(&mut self, kind: StmtKind, span: Span) -> Parsed<Result<Expr, StmtKind>> {
+        let last = self.at(Punct::RBrace) && !self.text[..self.prev_end].ends_with(';');
+        Ok(match kind {
+            StmtKind::Expr(expr) if last => Ok(expr),
+            StmtKind::If(branch) if last && has_value(&branch) => Ok(self.node(span, ExprKind::If(branch))?),
+            StmtKind::Block(block) if last && block.tail.is_some() => {
+                Ok(self.node(span, ExprKind::Block(Box::new(block)))?)
+            }
+            StmtKind::If(branch) => Err(StmtKind::If(Box::new(branch_without_value(*branch)))),
+            StmtKind::Block(block) => Err(StmtKind::Block(without_value(block))),
+            kind => Err(kind),
+        })
+    }
+
+    fn statement(&mut self) -> Parsed<StmtKind> {
         if self.tok.kind == Tok::Ident {
             let next = self.peek().kind;
             let kind = match self.text_of(self.tok) {
-                "if" => return self.if_statement(),
-                "while" => return Ok(Item::Stmt(self.while_loop()?)),
-                "unroll" if next != Tok::Punct(Punct::Eq) => return Ok(Item::Stmt(self.unroll()?)),
-                "for" => return Ok(Item::Stmt(self.for_loop()?)),
+                "if" => return Ok(StmtKind::If(Box::new(self.if_expr()?))),
+                "while" => return self.while_loop(),
+                "unroll" if next != Tok::Punct(Punct::Eq) => return self.unroll(),
+                "for" => return self.for_loop(),
                 "let" => self.declaration()?,
                 "break" => self.keyword(StmtKind::Break),
                 "continue" => self.keyword(StmtKind::Continue),
@@ -93,10 +105,10 @@ impl Parser<'_> {
                 _ => return self.expression_statement(),
             };
             self.end_of_statement()?;
-            return Ok(Item::Stmt(kind));
+            return Ok(kind);
         }
         if self.at(Punct::LBrace) {
-            return self.bare_block();
+            return Ok(StmtKind::Block(self.block()?));
         }
         self.expression_statement()
     }
@@ -115,18 +127,15 @@ impl Parser<'_> {
     }
 
     /// An expression, or an assignment once an `=` shows that it is one.
-    fn expression_statement(&mut self) -> Parsed<Item> {
+    fn expression_statement(&mut self) -> Parsed<StmtKind> {
         let expr = self.expr()?;
         let op = match self.tok.kind {
             Tok::Punct(punct) => assign_op(punct),
             _ => None,
         };
         let Some(op) = op else {
-            if self.at(Punct::RBrace) {
-                return Ok(Item::Tail(expr));
-            }
             self.end_of_statement()?;
-            return Ok(Item::Stmt(StmtKind::Expr(expr)));
+            return Ok(StmtKind::Expr(expr));
         };
         if let ExprKind::Field { base, .. } | ExprKind::TupleIndex { base, .. } = &expr.kind
             && matches!(base.kind, ExprKind::Var(_) | ExprKind::Map(_) | ExprKind::Field { .. })
@@ -139,7 +148,7 @@ impl Parser<'_> {
         self.bump();
         let value = self.expr()?;
         self.end_of_statement()?;
-        Ok(Item::Stmt(StmtKind::Assign { target: expr, op, value }))
+        Ok(StmtKind::Assign { target: expr, op, value })
     }
 
     fn declaration(&mut self) -> Parsed<StmtKind> {
@@ -170,25 +179,6 @@ impl Parser<'_> {
             return Ok(StmtKind::Import(path));
         }
         Err(self.expected("';' after import"))
-    }
-
-    fn bare_block(&mut self) -> Parsed<Item> {
-        let block = self.block()?;
-        let span = block.span;
-        if block.tail.is_some() && self.at(Punct::RBrace) {
-            let kind = ExprKind::Block(Box::new(block));
-            return Ok(Item::Tail(self.node(span, kind)?));
-        }
-        Ok(Item::Stmt(StmtKind::Block(without_value(block))))
-    }
-
-    fn if_statement(&mut self) -> Parsed<Item> {
-        let branch = self.if_expr()?;
-        if self.at(Punct::RBrace) && has_value(&branch) {
-            let span = branch.span;
-            return Ok(Item::Tail(self.node(span, ExprKind::If(Box::new(branch)))?));
-        }
-        Ok(Item::Stmt(StmtKind::If(Box::new(branch_without_value(branch)))))
     }
 
     pub(super) fn if_expr(&mut self) -> Parsed<If> {

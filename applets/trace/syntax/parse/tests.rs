@@ -356,7 +356,7 @@ fn nesting_is_limited_and_reported_once() {
         let first = errors.lines().next().unwrap_or_default();
         assert!(first.contains("nested too deeply") || first.contains("expected"), "{open}: {first}");
     }
-    let balanced = format!("begin {{ $x = {}1{}; }}", "(".repeat(100), ")".repeat(100));
+    let balanced = format!("begin {{ $x = {}1{}; }}", "(".repeat(90), ")".repeat(90));
     assert_eq!(read(&balanced, &[]).1, "");
     for repeated in ["1 + ", "1 || ", "$x.y + "] {
         let (_, errors) = read(&format!("begin {{ $x = {}1 }}", repeated.repeat(20_000)), &[]);
