@@ -133,9 +133,12 @@ impl Feature {
             Group::Probe => attach::probe(self),
             _ => helpers::probe(self),
         };
-        let error = match tried {
-            Ok(support) => return support,
-            Err(error) => error,
+        let too_old = self.since().filter(|&(major, minor)| !kernel_at_least(major, minor));
+        let error = match (tried, too_old) {
+            (Ok(support), _) if support.works => return support,
+            (_, Some((major, minor))) => return Support::no(format!("needs kernel {major}.{minor}")),
+            (Ok(support), None) => return support,
+            (Err(error), None) => error,
         };
         // Build options that rule a feature out, most telling first.
         let options: &[&str] = match self {
@@ -152,6 +155,33 @@ impl Feature {
             _ => &[],
         };
         Support::no(reason(&error, options))
+    }
+}
+
+impl Feature {
+    /// The kernel that brought it; `None` for what is older than any kernel we run on. Used for reasons only:
+    /// distributions bring features to older kernels.
+    fn since(self) -> Option<(u8, u8)> {
+        use Feature as F;
+        Some(match self {
+            F::CgroupId => (4, 18),
+            F::SendSignal | F::BoundedLoops => (5, 3),
+            F::TpBtf | F::Fentry | F::Fexit | F::ProbeReadKernel | F::MapShared => (5, 5),
+            F::MapBatch => (5, 6),
+            F::Lsm => (5, 7),
+            F::RingBuf | F::Iter | F::BootClock => (5, 8),
+            F::TestRun => (5, 10),
+            F::CurrentTaskBtf => (5, 11),
+            F::AtomicFetch => (5, 12),
+            F::ForEachMapElem => (5, 13),
+            F::AttachCookie | F::FuncIp | F::PerfLink => (5, 15),
+            F::Loop | F::Strncmp => (5, 17),
+            F::KprobeMulti => (5, 18),
+            F::LookupPerCpu => (5, 19),
+            F::TaiClock => (6, 1),
+            F::UprobeMulti => (6, 6),
+            _ => return None,
+        })
     }
 }
 

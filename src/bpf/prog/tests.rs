@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     btf::{Builder, Linkage},
+    feature::Feature,
     insn::{Insn, R, Wide},
     ir::Width,
     testing::{asm, copy, load, mov, no_bpf},
@@ -17,7 +18,9 @@ fn runs_and_is_counted() {
         assert_eq!(prog.test_run(&[]).unwrap(), 42);
     }
     let stats = prog.stats().unwrap();
-    assert!(stats.id > 0 && stats.jited_len > 0 && stats.verified_insns == 2);
+    assert!(stats.id > 0 && stats.jited_len > 0);
+    // Zero from kernels that do not count them.
+    assert!(matches!(stats.verified_insns, 0 | 2));
     assert_eq!(stats.recursion_misses, 0);
 }
 
@@ -77,6 +80,11 @@ fn verbose_load_returns_the_log() {
 fn callback_with_types() {
     const LOOP: i32 = 181;
     if no_bpf() {
+        return;
+    }
+    let callbacks = Feature::Loop.probe();
+    if !callbacks.works {
+        eprintln!("skipped: bpf_loop {}", callbacks.why);
         return;
     }
     let mut b = Builder::new();
