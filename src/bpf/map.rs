@@ -3,7 +3,7 @@
 //! The tracer's keys and values have a shape known only at run time, so aya's typed maps do not fit; and aya has
 //! no batch operations, which are what makes printing a large map cheap. [`MapSpec`] says what to make, [`Map`]
 //! is the thing, [`Entries`] is its content at one moment. Neighbours: `sys` makes the calls, `ring` consumes a
-//! ring buffer map, `prog` refers to maps by [`Map::fd`].
+//! ring buffer map, `prog` refers to maps by [`Map::raw_fd`].
 
 mod batch;
 mod cpus;
