@@ -9,6 +9,7 @@
 
 use std::io;
 
+mod cursor;
 pub mod event;
 pub mod format;
 pub mod gfp;

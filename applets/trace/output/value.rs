@@ -13,7 +13,7 @@ use super::number::{UPPER, push_byte, push_hex, push_i64, push_u64};
 use crate::ty::{Bits, Clock, EnumDef, Field, Int, Naming, Stack, StackStyle, Struct, Tuple, Ty};
 
 /// What follows a string that did not fit its buffer (no NUL in it).
-const TRUNCATED: &[u8] = b"..";
+pub(super) const TRUNCATED: &[u8] = b"..";
 /// Before each frame of a stack.
 const FRAME_INDENT: &[u8] = b"        ";
 
