@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Stages of a long run: each is timed, its output kept, and shown where it failed.
 # Neighbour: test.
+# shellcheck disable=SC2034 # STAGE_OK is read by test
 
 STAGE_LOG=$ROOT/target/test-log
 declare -a STAGE_ROWS=()
