@@ -58,6 +58,7 @@ pub(crate) fn compile(
     request: &Request,
     source: Source,
     probes: &Probes,
+    world: &KernelWorld<'_>,
 ) -> Result<Compiled, Error> {
     let mut sources = SourceMap::new();
     let mut diags = Diagnostics::default();
@@ -65,8 +66,7 @@ pub(crate) fn compile(
     let tree = match script {
         Some(script) => {
             show_stage(ctx, request, "ast", &script)?;
-            let world = KernelWorld::new(probes);
-            sema::analyse(&script, &world, &options(request), &mut diags)
+            sema::analyse(&script, world, &options(request), &mut diags)
         }
         None => None,
     };

@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::rc::Rc;
 
 use clap::ArgMatches;
 use edgekit_core::{Ctx, Error, ErrorContext, Exit, json, text};
@@ -18,7 +19,9 @@ use crate::run::reject::{self, Refusal};
 use crate::run::session::{self, Job, Options, RunError};
 use crate::run::{load, target};
 use crate::script::{self, ReadError};
+use crate::sema::{KernelWorld, Member, World};
 use crate::symbols::System;
+use crate::ty::{Field, Struct};
 use crate::{doctor, list, tools};
 
 /// Bytes that cat() reads at most, unless the environment says otherwise.
@@ -67,7 +70,7 @@ fn list_probes(ctx: &mut Ctx, pattern: Option<&str>, verbose: bool) -> Result<Ex
 /// `-l` with a program: the probes it would attach.
 fn list_program(ctx: &mut Ctx, request: &Request, script: &Script) -> Result<Exit, Error> {
     let probes = Probes::new();
-    let Compiled { plan, .. } = compile(ctx, request, script, &probes)?;
+    let Compiled { plan, .. } = compile(ctx, request, script, &probes, &KernelWorld::new(&probes))?;
     list::of_plan(&probes, &plan, request.verbose, ctx.out()?)?;
     Ok(Exit::OK)
 }
@@ -98,19 +101,26 @@ fn explain(ctx: &mut Ctx, name: &str) -> Result<Exit, Error> {
 }
 
 /// Text to plan; everything wrong with the program has been said when this fails.
-fn compile(ctx: &mut Ctx, request: &Request, script: &Script, probes: &Probes) -> Result<Compiled, Error> {
+fn compile(
+    ctx: &mut Ctx,
+    request: &Request,
+    script: &Script,
+    probes: &Probes,
+    world: &KernelWorld<'_>,
+) -> Result<Compiled, Error> {
     let source = match script::read(script) {
         Ok(source) => source,
         Err(ReadError::Open(message)) => return Err(in_their_words(ctx, &message, Exit::NO_INPUT)),
         Err(ReadError::Other(error)) => return Err(error),
     };
-    compile::compile(ctx, request, source, probes)
+    compile::compile(ctx, request, source, probes, world)
 }
 
 fn trace(ctx: &mut Ctx, request: &Request, script: &Script) -> Result<Exit, Error> {
     let probes = Probes::new();
     let process = request.pid.map(target::watch).transpose()?.flatten();
-    let compiled = compile(ctx, request, script, &probes)?;
+    let world = KernelWorld::new(&probes);
+    let compiled = compile(ctx, request, script, &probes, &world)?;
     let Compiled { sources, plan, codes, .. } = &compiled;
     if !request.stages.is_empty() {
         return Ok(Exit::OK);
@@ -133,7 +143,8 @@ fn trace(ctx: &mut Ctx, request: &Request, script: &Script) -> Result<Exit, Erro
     }
     let frames = |id: u32| frames(plan, &maps, id);
     let timezone = std::env::var("TZ").ok();
-    let resolver = System::new(ctx.clock(), timezone).with_frames(frames);
+    let members = |id: u32| members(&world, id);
+    let resolver = System::new(ctx.clock(), timezone).with_frames(frames).with_members(members);
     let job = Job {
         plan,
         codes,
@@ -171,6 +182,16 @@ fn frames(plan: &crate::plan::Plan, maps: &load::Maps, id: u32) -> Option<Vec<u6
     let value = maps.get(plan.stacks?)?.lookup(&id.to_ne_bytes()).ok()??;
     let words = value.chunks_exact(8).filter_map(|b| b.try_into().ok()).map(u64::from_ne_bytes);
     Some(words.take_while(|address| *address != 0).collect())
+}
+
+/// The members of a kernel type that a program prints whole.
+fn members(world: &KernelWorld<'_>, id: u32) -> Option<Rc<[Field]>> {
+    let of = Struct { name: String::new(), size: 0, align: 1, fields: Vec::new(), btf_id: Some(id) };
+    let field = |name: String| {
+        let Member { ty, offset, bits } = world.kernel_member(&of, &name)?;
+        Some(Field { name, ty, offset, bits })
+    };
+    Some(world.kernel_member_names(&of).into_iter().filter_map(field).collect())
 }
 
 /// Where and how the run prints.

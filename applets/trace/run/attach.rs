@@ -1,9 +1,9 @@
 //! Hanging loaded programs on their probes.
 //!
-//! Timers come last, so that the first tick already sees every other probe. Dropping [`Attached`] takes all
-//! probes down again. Neighbours: `load` made the programs, `probes` knows the numbers of tracepoints.
+//! Timers come last, so that the first tick already sees every other probe. Neighbours: `load` made the programs, `probes` knows the numbers of tracepoints.
 
 use edgekit_bpf::link::{self, Event, Link, Sample};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::load::{LoadedProgram, kind_of_attach};
 use crate::plan::Plan;
@@ -20,6 +20,9 @@ pub enum AttachError {
     Missing { name: String, near: Vec<String> },
 }
 
+/// Attach points beyond which the usual limit of 1,024 descriptors is too low.
+const MANY: usize = 200;
+
 /// Probes that are live.
 #[derive(Debug, Default)]
 pub struct Attached {
@@ -28,9 +31,35 @@ pub struct Attached {
     pub count: usize,
 }
 
+impl Attached {
+    /// Takes all probes down; none of their programs runs any more when this returns.
+    pub fn detach(self) {
+        link::detach_all(self.links);
+    }
+}
+
 /// Attaches everything but `begin` and `end`.
 pub fn attach(plan: &Plan, programs: &[LoadedProgram], probes: &Probes) -> Result<Attached, AttachError> {
     let mut attached = Attached::default();
+    match attach_into(&mut attached, plan, programs, probes) {
+        Ok(()) => Ok(attached),
+        Err(error) => {
+            attached.detach();
+            Err(error)
+        }
+    }
+}
+
+fn attach_into(
+    attached: &mut Attached,
+    plan: &Plan,
+    programs: &[LoadedProgram],
+    probes: &Probes,
+) -> Result<(), AttachError> {
+    let points: usize = plan.programs.iter().map(|program| program.attach.len()).sum();
+    if points > MANY {
+        allow_descriptors();
+    }
     for last in [false, true] {
         for loaded in programs {
             let Some(planned) = plan.programs.get(loaded.index) else { continue };
@@ -43,7 +72,13 @@ pub fn attach(plan: &Plan, programs: &[LoadedProgram], probes: &Probes) -> Resul
             }
         }
     }
-    Ok(attached)
+    Ok(())
+}
+
+/// Asks for all the descriptors we may have: a probe takes two. Where that fails, attaching says so.
+fn allow_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 fn is_timer(at: &Attach) -> bool {

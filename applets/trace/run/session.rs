@@ -249,7 +249,7 @@ impl Session<'_> {
 
     /// Takes the probes off and says the last words.
     fn finish(mut self, attached: Attached, watched: Watched) -> Result<u8, RunError> {
-        drop(attached);
+        attached.detach();
         // A child that outlives the trace is told to end, as bpftrace does.
         if let Some(mut child) = watched.child
             && child.try_wait().map_err(RunError::Child)?.is_none()
