@@ -23,7 +23,10 @@ impl Parser<'_> {
                     let span = self.directive_span();
                     self.error(span, "C definitions must appear before probes and functions");
                 }
-                self.directive();
+                // The report may have been the one that ends the parse.
+                if !self.stopped {
+                    self.directive();
+                }
                 continue;
             }
             if self.at_end() || self.stopped {

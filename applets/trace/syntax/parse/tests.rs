@@ -314,6 +314,13 @@ fn error_texts() {
 }
 
 #[test]
+fn parsing_ends_with_the_last_error_that_is_kept() {
+    let text = "config = {}\n".to_owned() + &"#include <a.h>\n".repeat(50);
+    assert_eq!(errors(&text).len(), 20);
+    assert_eq!(errors(&format!("begin {{ {} }}", "+; ".repeat(50))).len(), 20);
+}
+
+#[test]
 fn hints_are_given() {
     assert!(read("k:f { if (x=1) {} }", &[]).1.contains("HINT: did you mean '=='?"));
     assert!(read("tracepont:a:b { }", &[]).1.contains("HINT: did you mean 'tracepoint'?"));
