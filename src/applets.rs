@@ -5,6 +5,8 @@ use edgekit_core::Applet;
 /// The applets of this build.
 #[rustfmt::skip]
 pub static APPLETS: &[&Applet] = &[
+    #[cfg(feature = "trace")]
+    &edgekit_trace::APPLET,
 ];
 
 /// Every applet there is, in this build or not, so that a missing one can be named as such. The
