@@ -121,32 +121,32 @@ const OP_EXIT: u8 = 0x90;
 /// The conversion that reverses bytes is the one to the endianness the machine does not have.
 const SWAP: u8 = ALU32 | OP_END | if cfg!(target_endian = "little") { 8 } else { 0 };
 
-const ALU_CODES: [(Alu, u8); 11] = [
-    (Alu::Add, 0x00),
-    (Alu::Sub, 0x10),
-    (Alu::Mul, 0x20),
-    (Alu::Div, 0x30),
-    (Alu::Or, 0x40),
-    (Alu::And, 0x50),
-    (Alu::Lsh, 0x60),
-    (Alu::Rsh, 0x70),
-    (Alu::Mod, 0x90),
-    (Alu::Xor, 0xa0),
-    (Alu::Arsh, 0xc0),
+const ALUS: [Alu; 11] = [
+    Alu::Add,
+    Alu::Sub,
+    Alu::Mul,
+    Alu::Div,
+    Alu::Or,
+    Alu::And,
+    Alu::Lsh,
+    Alu::Rsh,
+    Alu::Mod,
+    Alu::Xor,
+    Alu::Arsh,
 ];
 
-const COND_CODES: [(Cond, u8); 11] = [
-    (Cond::Eq, 0x10),
-    (Cond::Gt, 0x20),
-    (Cond::Ge, 0x30),
-    (Cond::Set, 0x40),
-    (Cond::Ne, 0x50),
-    (Cond::Sgt, 0x60),
-    (Cond::Sge, 0x70),
-    (Cond::Lt, 0xa0),
-    (Cond::Le, 0xb0),
-    (Cond::Slt, 0xc0),
-    (Cond::Sle, 0xd0),
+const CONDS: [Cond; 11] = [
+    Cond::Eq,
+    Cond::Gt,
+    Cond::Ge,
+    Cond::Set,
+    Cond::Ne,
+    Cond::Sgt,
+    Cond::Sge,
+    Cond::Lt,
+    Cond::Le,
+    Cond::Slt,
+    Cond::Sle,
 ];
 
 fn alu_code(op: Alu) -> u8 {
@@ -331,14 +331,14 @@ impl Insn {
             (class @ (ALU32 | ALU64), OP_MOV) => Insn::Mov { w32: class == ALU32, dst, src: operand },
             (class @ (ALU32 | ALU64), OP_NEG) => Insn::Neg { w32: class == ALU32, dst },
             (class @ (ALU32 | ALU64), op) => {
-                let op = ALU_CODES.iter().find(|(_, c)| *c == op)?.0;
+                let op = *ALUS.iter().find(|a| alu_code(**a) == op)?;
                 Insn::Alu { op, w32: class == ALU32, dst, src: operand }
             }
             (JMP, OP_JA) => Insn::Jump { off },
             (JMP, OP_CALL) if w.src == 0 => Insn::Call { helper: imm },
             (JMP, OP_EXIT) => Insn::Exit,
             (class @ (JMP | JMP32), op) => {
-                let cond = COND_CODES.iter().find(|(_, c)| *c == op)?.0;
+                let cond = *CONDS.iter().find(|c| cond_code(**c) == op)?;
                 Insn::Branch { cond, w32: class == JMP32, lhs: dst, rhs: operand, off }
             }
             _ => return None,
@@ -383,14 +383,8 @@ mod tests {
             for w32 in [false, true] {
                 all.push(Insn::Mov { w32, dst: R(3), src });
                 all.push(Insn::Neg { w32, dst: R(3) });
-                all.extend(ALU_CODES.map(|(op, _)| Insn::Alu { op, w32, dst: R(3), src }));
-                all.extend(COND_CODES.map(|(cond, _)| Insn::Branch {
-                    cond,
-                    w32,
-                    lhs: R(3),
-                    rhs: src,
-                    off: -9,
-                }));
+                all.extend(ALUS.map(|op| Insn::Alu { op, w32, dst: R(3), src }));
+                all.extend(CONDS.map(|cond| Insn::Branch { cond, w32, lhs: R(3), rhs: src, off: -9 }));
             }
             for width in [Width::B1, Width::B2, Width::B4, Width::B8] {
                 all.push(Insn::Load { dst: R(1), base: R::FP, off: -8, width });
