@@ -217,9 +217,10 @@ impl Session<'_> {
             if idle && drained {
                 self.notice_losses()?;
             }
-            if over {
-                // A second signal ends the process at once, whatever it is doing.
-                watched.signals = None;
+            if over && let Some(signals) = watched.signals.take() {
+                // Taken out of the queue, and from here on a second one ends the process at once, whatever it
+                // is doing.
+                while signals.read().map_err(RunError::Signals)?.is_some() {}
             }
         }
     }

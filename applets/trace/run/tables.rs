@@ -99,10 +99,11 @@ impl<'s> Tables<'s> {
         Ok(())
     }
 
-    /// The maps to print at the end, in the order in which the script names them.
+    /// The maps to print at the end, by name.
     pub(super) fn at_end(&self) -> impl Iterator<Item = Result<MapDump<'s>>> + '_ {
-        let ids = 0..self.plan.script_maps.len() as u32;
-        ids.filter_map(move |id| match self.says_something(MapId(id)) {
+        let mut ids: Vec<u32> = (0..self.plan.script_maps.len() as u32).collect();
+        ids.sort_by_key(|id| self.plan.script_maps.get(*id as usize).map(|map| map.def.name.as_str()));
+        ids.into_iter().filter_map(move |id| match self.says_something(MapId(id)) {
             Ok(true) => self.dump(MapId(id)).transpose(),
             Ok(false) => None,
             Err(e) => Some(Err(e)),

@@ -3,9 +3,14 @@
 # architecture. Needs root, the static file, and any shell (busybox's will do).
 # usage: run.sh EDGEKIT     ends with 1 when an answer differs
 edgekit=${1:-edgekit}
-here=$(dirname "$0")
+here=$(cd "$(dirname "$0")" && pwd)
 bad=0
-ln -sf "$(command -v "$edgekit")" /tmp/exact-tool
+tool=$(command -v "$edgekit")
+case $tool in
+/*) ;;
+*) tool=$PWD/$tool ;;
+esac
+ln -sf "$tool" /tmp/exact-tool
 for name in numbers opens forks writes execs; do
     "$edgekit" trace -q -c "sh $here/work.sh $name" "$here/$name.bt" >/tmp/edgekit-exact-raw 2>&1
     code=$?
