@@ -55,7 +55,7 @@ def run(checkout, binary, tmp):
         log = p.stdout + p.stderr
         for name in names:
             full = re.escape(f"{file.name}.{name}")
-            if re.search(rf"\[\s+OK\s+\] {full}$", log, re.M):
+            if re.search(rf"\[\s+OK\s+\] {full} \(", log):
                 results["ok"] += 1
             elif re.search(rf"\[\s+SKIP\s+\] {full}\b", log):
                 results["skip"] += 1
