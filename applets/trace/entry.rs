@@ -129,15 +129,14 @@ fn trace(ctx: &mut Ctx, request: &Request, script: &Script) -> Result<Exit, Erro
         Ok(maps) => maps,
         Err(error) => return refused(ctx, request, error, &compiled),
     };
-    let mut shown = Vec::new();
-    let mut log = |name: &str, text: &str| shown.push(format!("{name}:\n{text}"));
-    let log: Option<&mut dyn FnMut(&str, &str)> = if request.verbose { Some(&mut log) } else { None };
-    let programs = load::programs(plan, codes, &maps, log);
-    shown.iter().for_each(|text| ctx.say(text.trim_end()));
+    let programs = load::programs(plan, codes, &maps, request.verbose);
     let programs = match programs {
         Ok(programs) => programs,
         Err(error) => return refused(ctx, request, error, &compiled),
     };
+    for loaded in programs.iter().filter(|_| request.verbose) {
+        ctx.say(format_args!("{}:\n{}", loaded.program.name(), loaded.log.trim_end()));
+    }
     if request.dry_run {
         return Ok(Exit::OK);
     }

@@ -102,6 +102,8 @@ pub struct LoadedProgram {
     pub index: usize,
     pub kind: ProgKind,
     pub program: Program,
+    /// The verifier's text, when it was asked for.
+    pub log: String,
 }
 
 /// The kind of program that a probe wants. `begin` and `end` are run by hand, which the kernel offers for raw
@@ -116,12 +118,12 @@ pub fn kind_of_attach(attach: &Attach) -> ProgKind {
     }
 }
 
-/// Loads every program. `log` is told the verifier's text of each when it is given.
+/// Loads every program; `verbose` keeps the verifier's text of each.
 pub fn programs(
     plan: &Plan,
     codes: &[Code],
     maps: &Maps,
-    mut log: Option<&mut dyn FnMut(&str, &str)>,
+    verbose: bool,
 ) -> Result<Vec<LoadedProgram>, LoadError> {
     let mut loaded = Vec::with_capacity(codes.len());
     for (index, (planned, code)) in plan.programs.iter().zip(codes).enumerate() {
@@ -144,15 +146,11 @@ pub fn programs(
                 },
                 source,
             };
-            let program = match &mut log {
-                Some(log) => {
-                    let (program, text) = Program::load_verbose(&spec).map_err(failed)?;
-                    log(&planned.name, &text);
-                    program
-                }
-                None => Program::load(&spec).map_err(failed)?,
+            let (program, log) = match verbose {
+                true => Program::load_verbose(&spec).map_err(failed)?,
+                false => (Program::load(&spec).map_err(failed)?, String::new()),
             };
-            loaded.push(LoadedProgram { index, kind, program });
+            loaded.push(LoadedProgram { index, kind, program, log });
         }
     }
     Ok(loaded)
