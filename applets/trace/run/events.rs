@@ -8,6 +8,7 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::rc::Rc;
+use std::time::Duration;
 
 use edgekit_core::Clock;
 
@@ -188,6 +189,11 @@ impl<'s> Events<'s> {
             }
         }
         Ok(())
+    }
+
+    /// Time since boot without sleep, for intervals.
+    pub(super) fn now(&self) -> Duration {
+        self.clock.monotonic()
     }
 
     /// A map among the last words.

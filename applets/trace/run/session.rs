@@ -160,6 +160,17 @@ struct Watched {
     process: Option<OwnedFd>,
 }
 
+impl Watched {
+    /// Takes the signal out of the queue; from here on a second one ends the process at once, whatever it is
+    /// doing.
+    fn calm(&mut self) -> Result<(), RunError> {
+        if let Some(signals) = self.signals.take() {
+            while signals.read().map_err(RunError::Signals)?.is_some() {}
+        }
+        Ok(())
+    }
+}
+
 impl Session<'_> {
     /// Runs `begin` or `end` probes once each, in the script's order.
     fn by_hand(&mut self, which: &Attach) -> Result<(), RunError> {
@@ -201,26 +212,26 @@ impl Session<'_> {
         if let Some(process) = &watched.process {
             poller.add(process, PROCESS)?;
         }
-        let mut over = false;
+        let mut looked = self.events.now();
         loop {
             let drained = self.burst()?;
-            if self.is_over() || (over && drained) {
+            if self.is_over() {
                 return Ok(());
             }
             // With records left there is no time to sleep, only to see whether a signal came.
             let timeout = if drained { TICK } else { Duration::ZERO };
-            let mut idle = true;
+            let mut over = false;
             for token in poller.wait(Some(timeout))? {
-                idle = false;
                 over |= token != RING;
             }
-            if idle && drained {
-                self.notice_losses()?;
+            if over {
+                // What is still in the ring is read when the probes are off: now it may never be empty.
+                return watched.calm();
             }
-            if over && let Some(signals) = watched.signals.take() {
-                // Taken out of the queue, and from here on a second one ends the process at once, whatever it
-                // is doing.
-                while signals.read().map_err(RunError::Signals)?.is_some() {}
+            let now = self.events.now();
+            if now.saturating_sub(looked) >= TICK {
+                looked = now;
+                self.notice_losses()?;
             }
         }
     }
