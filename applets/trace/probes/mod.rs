@@ -8,9 +8,10 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::{fs, io};
 
 use edgekit_core::text;
 use rustix::mount::{MountFlags, mount};
@@ -131,7 +132,7 @@ impl Probes {
             return Ok(None);
         }
         let path = self.tracefs()?.join("events").join(category).join(event).join("format");
-        match fs::read(&path) {
+        match read_whole(&path) {
             Ok(bytes) => match Format::parse(&bytes) {
                 Ok(format) => Ok(Some(format)),
                 Err(source) => Err(Error::Format { path, source }),
@@ -162,7 +163,7 @@ impl Probes {
             return Ok(all);
         }
         let path = self.tracefs()?.join("available_events");
-        let text = fs::read(&path).map_err(|source| Error::Read { path, source })?;
+        let text = read_whole(&path).map_err(|source| Error::Read { path, source })?;
         let mut all: Vec<Name> = String::from_utf8_lossy(&text)
             .lines()
             .filter_map(|line| line.split_once(':'))
@@ -245,6 +246,13 @@ impl Probes {
         let Ok(names) = self.raw() else { return Vec::new() };
         text::near(event, names.iter().map(String::as_str), NEAR).into_iter().map(str::to_owned).collect()
     }
+}
+
+/// Files of tracefs say that they are empty, so a buffer that grows from nothing would take many calls.
+fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(8 * 1024);
+    File::open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// A name that is one component of a path.
