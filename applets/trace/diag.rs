@@ -40,6 +40,9 @@ pub struct Span {
 }
 
 impl Span {
+    /// Of what stands in no source: the command line, the environment.
+    pub const NOWHERE: Span = Span { start: u32::MAX, end: u32::MAX, expansion: ExpansionId::ROOT };
+
     pub fn new(start: u32, end: u32) -> Span {
         Span { start, end, expansion: ExpansionId::ROOT }
     }
@@ -166,6 +169,9 @@ impl SourceMap {
     }
 
     pub fn locate(&self, span: Span) -> Option<Location<'_>> {
+        if span == Span::NOWHERE {
+            return None;
+        }
         let source = self.source_at(span)?;
         let length = source.text.len() as u32;
         let start = (span.start - source.base).min(length);

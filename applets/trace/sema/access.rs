@@ -161,6 +161,7 @@ impl Sema<'_> {
         if ty == Ty::Void {
             return self.fail(span, "Can not dereference a void pointer: cast it to what it points to");
         }
+        let ty = self.complete(ty);
         let ty = match text_of(&ty) {
             Some(size) => Ty::Str(size),
             None => match ty {
@@ -209,6 +210,9 @@ impl Sema<'_> {
                 None => self.fail(index.span(), "a tuple's index must be known while compiling"),
             },
             Ty::Str(n) => {
+                if let Some(at) = at.filter(|at| *at >= i128::from(n)) {
+                    return self.fail(span, format!("the index {at} is out of bounds for array of size {n}"));
+                }
                 let array = Ty::Array(Rc::new(Ty::Int(Int::I8)), n);
                 let bytes = Value::new(ExprKind::Cast(Box::new(base.expr)), array, span);
                 self.element(bytes, &Rc::new(Ty::Int(Int::I8)), index, None, span)

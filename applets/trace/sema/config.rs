@@ -97,7 +97,7 @@ impl Sema<'_> {
                 Ok(n) => ConfigValue::Int(n),
                 Err(_) => ConfigValue::Word(value),
             };
-            self.setting(&key, &value, Span::default());
+            self.setting(&key, &value, Span::NOWHERE);
         }
     }
 

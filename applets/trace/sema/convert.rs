@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::Sema;
 use super::infer::type_name;
-use super::value::{Value, block, cast, fit, node};
+use super::value::{Value, block, cast, fit, node, not};
 use crate::diag::Span;
 use crate::tree::{Expr, ExprKind, Stmt};
 use crate::ty::{Int, Space, Tuple, Ty};
@@ -91,12 +91,22 @@ impl Sema<'_> {
         };
         match (&from, &to) {
             (Ty::Void | Ty::Agg(_), _) | (_, Ty::Void | Ty::Agg(_)) => bad(self),
+            (Ty::Str(_), Ty::Bool) => match value.literal_str() {
+                Some(text) => Some(Value::bool(!text.is_empty(), span)),
+                None => Some(Value::of(not(not(value.expr))).at(span)),
+            },
             (_, Ty::Bool) => match self.truth(value) {
                 Some(truth) => Some(Value::of(truth).at(span)),
                 None => bad(self),
             },
             (Ty::Array(of, n), Ty::Int(int)) if is_plain(of) && of.size() * n == u32::from(int.bytes) => {
                 Some(Value::new(ExprKind::Cast(Box::new(value.expr)), to, span))
+            }
+            (_, Ty::Enum(def))
+                if value.literal && value.constant().is_some_and(|n| def.name_of(n).is_none()) =>
+            {
+                let (name, n) = (def.name.clone(), value.literal_number().unwrap_or_default());
+                self.fail(span, format!("Enum: {name} doesn't contain a variant value of {n}"))
             }
             (have, Ty::Int(_) | Ty::Enum(_)) if have.is_scalar() => {
                 let space = value.space.or(match have {
@@ -108,8 +118,10 @@ impl Sema<'_> {
             (have, Ty::Ptr(pointee, _)) if have.is_scalar() => {
                 let space = self.space_of(&value);
                 let ty = Ty::Ptr(Rc::clone(pointee), space);
-                let wide = if have.is_signed() { cast(value.expr, Ty::I64) } else { value.expr };
-                Some(Value::of(cast(wide, ty)).at(span))
+                // An address is not negative: a narrow number keeps its bits, without its sign.
+                let bytes = have.size() as u8;
+                let plain = cast(value.expr, Ty::Int(Int { bytes, signed: false }));
+                Some(Value::of(cast(cast(plain, Ty::U64), ty)).at(span))
             }
             (have, Ty::Array(of, n)) => match self.cast_to_array(value, have, of, *n, span) {
                 Some(value) => Some(value),
@@ -151,9 +163,12 @@ impl Sema<'_> {
         }
         let size = match have {
             Ty::Str(len) => {
+                // An array may be longer than the text, not shorter.
+                if n != 0 && n * of.size() < *len {
+                    return None;
+                }
                 let len = if n == 0 { len / of.size() } else { n };
                 let ty = Ty::Array(Rc::clone(of), len);
-                // A text may be cut or grow to the array's length.
                 return Some(Value::new(ExprKind::Cast(Box::new(value.expr)), ty, span));
             }
             Ty::Array(..) | Ty::Buf(_) => have.size(),

@@ -19,6 +19,8 @@ pub(super) struct CTypes<'a> {
     defs: cdef::CTypes<'a>,
     structs: HashMap<String, Option<Rc<Struct>>>,
     enums: HashMap<String, Rc<EnumDef>>,
+    /// Definitions being laid out.
+    defining: usize,
 }
 
 struct ForLayout<'w>(&'w dyn World);
@@ -74,9 +76,9 @@ impl<'a> Sema<'a> {
             },
             TypeKind::Pointer(to) => {
                 let to = match &to.kind {
-                    // What is only pointed to may be unknown.
-                    TypeKind::Struct(name) => self.struct_stub(false, name),
-                    TypeKind::Union(name) => self.struct_stub(true, name),
+                    // What a definition only points to may be unknown, and so may all without kernel types.
+                    TypeKind::Struct(name) if self.may_be_unknown() => self.struct_stub(false, name),
+                    TypeKind::Union(name) if self.may_be_unknown() => self.struct_stub(true, name),
                     _ => self.type_named(to)?,
                 };
                 Some(Ty::Ptr(Rc::new(to), self.default_space()))
@@ -112,6 +114,10 @@ impl<'a> Sema<'a> {
                 self.type_of(expr)
             }
         }
+    }
+
+    fn may_be_unknown(&self) -> bool {
+        self.ctypes.defining > 0 || !self.world.has_types()
     }
 
     fn named_type(&mut self, name: &str) -> Option<Ty> {
@@ -204,7 +210,10 @@ impl<'a> Sema<'a> {
         };
         let mut fields = Vec::with_capacity(layout.fields.len());
         for placed in &layout.fields {
-            let mut ty = self.resolve_type(placed.ty)?;
+            self.ctypes.defining += 1;
+            let resolved = self.resolve_type(placed.ty);
+            self.ctypes.defining -= 1;
+            let mut ty = resolved?;
             if let (Some(BitRange { bytes, .. }), Some(int)) = (placed.bits, ty.as_int()) {
                 ty = Ty::Int(Int { bytes, signed: int.signed });
             }

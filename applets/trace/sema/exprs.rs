@@ -81,8 +81,14 @@ impl Sema<'_> {
         values.into_iter().collect()
     }
 
-    /// The type of an expression that is never evaluated.
+    /// The type of an expression that is never evaluated; of a map with keys, its key's.
     pub(super) fn type_of(&mut self, expr: &ast::Expr) -> Option<Ty> {
+        if let ast::ExprKind::Map(ast::MapRef { name, key: None }) = &expr.kind {
+            let id = self.env.map(name, expr.span);
+            if self.env.entry(id).keyed.is_some_and(|(keyed, _)| keyed) {
+                return Some(self.env.entry(id).key.clone()?.ty);
+            }
+        }
         let events = self.events.len();
         self.type_only += 1;
         let value = self.expr(expr);

@@ -6,7 +6,7 @@ use super::Sema;
 use super::infer::{Typed, agg_int, agg_name, type_name};
 use super::stmts::feed_stmt;
 use super::value::{Value, cast};
-use crate::diag::Span;
+use crate::diag::{Diagnostic, Span};
 use crate::syntax::ast;
 use crate::tree::{Expr, ExprKind, Feed, MapId, MapKind, Stmt};
 use crate::ty::{Agg, Fold, Ty};
@@ -17,6 +17,18 @@ const MAX_LHIST_BUCKETS: i128 = 1000;
 /// A per-CPU value may have 32 KiB.
 const MAX_TSERIES_BUCKETS: i128 = 1000;
 
+const KINDS: &[(&str, MapKind)] = &[
+    ("hash", MapKind::Hash),
+    ("lruhash", MapKind::LruHash),
+    ("percpuhash", MapKind::PerCpuHash),
+    ("percpulruhash", MapKind::LruPerCpuHash),
+];
+
+/// As a declaration names it.
+pub(super) fn kind_name(kind: MapKind) -> &'static str {
+    KINDS.iter().find(|(_, k)| *k == kind).map_or("hash", |(name, _)| name)
+}
+
 /// True for functions that only feed maps.
 pub(super) fn is_feed(name: &str) -> bool {
     FEEDS.contains(&name)
@@ -26,21 +38,16 @@ impl Sema<'_> {
     /// `let @a = lruhash(10);`
     pub(super) fn declare_maps(&mut self) {
         for decl in &self.script.map_decls {
-            let kind = match decl.kind.name.as_str() {
-                "hash" => MapKind::Hash,
-                "lruhash" => MapKind::LruHash,
-                "percpuhash" => MapKind::PerCpuHash,
-                "percpulruhash" => MapKind::LruPerCpuHash,
-                other => {
-                    let kinds = ["hash", "lruhash", "percpuhash", "percpulruhash"];
-                    let near = edgekit_core::text::nearest(other, kinds).unwrap_or("hash");
-                    self.report(
-                        crate::diag::Diagnostic::error(decl.kind.span, format!("Invalid map type: {other}"))
-                            .with_hint(format!("did you mean {near}? Valid map types: {}", kinds.join(", "))),
-                    );
-                    continue;
-                }
+            let written = decl.kind.name.as_str();
+            let Some((_, kind)) = KINDS.iter().find(|(name, _)| *name == written) else {
+                let kinds: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+                self.report(
+                    Diagnostic::error(decl.kind.span, format!("Invalid map type: {written}"))
+                        .with_hint(format!("Valid map types: {}", kinds.join(", "))),
+                );
+                continue;
             };
+            let kind = *kind;
             let max = u32::try_from(decl.max_entries).ok().filter(|n| *n > 0);
             let Some(max) = max else {
                 self.error(decl.span, "a map's max entries must be between 1 and 4294967295");
@@ -64,7 +71,7 @@ impl Sema<'_> {
             Some((before, place)) if before != keyed => {
                 let (now, then) = if keyed { ("with", "without") } else { ("without", "with") };
                 self.report(
-                    crate::diag::Diagnostic::error(
+                    Diagnostic::error(
                         span,
                         format!(
                             "@{} used as a map {now} an explicit key, previously used {then} one",
@@ -206,8 +213,6 @@ impl Sema<'_> {
             let aggregate = self.is_aggregate_read(value);
             let value = self.expr(value);
             let (id, key) = self.map_place(map, target_span)?;
-            self.env.set_assigned(id);
-            let value = value?;
             // `@b = @a` of an aggregation needs to say that the number is meant, unless @b holds numbers.
             if let (Some(from), None) = (aggregate, &self.env.entry(id).value) {
                 let name = &map.name;
@@ -217,7 +222,8 @@ impl Sema<'_> {
                     format!("add a cast if the number is meant: @{name} = (int64)@{from}"),
                 );
             }
-            let value = self.store_value(id, value, span)?;
+            self.env.set_assigned(id);
+            let value = self.store_value(id, value?, span)?;
             out.push(Stmt::SetMap { map: id, key, value });
             return Some(());
         };

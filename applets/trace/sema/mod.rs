@@ -80,13 +80,13 @@ pub fn analyse(
     sema.config();
     sema.declare_types();
     sema.declare_maps();
-    let groups = sema.attach_groups();
+    sema.refuse_functions();
+    let mut groups = sema.attach_groups();
     let setup = std::mem::take(&mut sema.diags);
     let failed = setup.has_errors();
-    let mut groups = groups;
     let probes = sema.settle(&mut groups);
     sema.check_named_params();
-    sema.check_unused();
+    sema.check_declared();
     let pass = std::mem::take(&mut sema.diags);
     for finding in setup.iter().chain(pass.iter()) {
         diags.push(finding.clone());
@@ -233,11 +233,39 @@ impl<'a> Sema<'a> {
         Tree { probes, maps: maps.collect(), events: self.events, vars: vars.collect(), config: self.config }
     }
 
-    fn check_unused(&mut self) {
+    fn refuse_functions(&mut self) {
+        for function in &self.script.functions {
+            self.report(
+                Diagnostic::error(
+                    function.name.span,
+                    "functions (fn) are not supported by this version of edgekit trace",
+                )
+                .with_hint("a macro can do the same"),
+            );
+        }
+    }
+
+    /// Declared maps that nobody uses, or that cannot hold what they are given.
+    fn check_declared(&mut self) {
         let unused = self.env.maps.iter().filter(|m| m.declared.is_some() && !m.used);
         let unused: Vec<(Span, String)> = unused.map(|m| (m.span, m.name.clone())).collect();
         for (span, name) in unused {
             self.warn(span, format!("Unused map: @{name}"));
+        }
+        let clashes = self.env.maps.iter().filter_map(|map| {
+            let (kind, _) = map.declared.filter(|_| map.used)?;
+            let per_cpu = matches!(kind, MapKind::PerCpuHash | MapKind::LruPerCpuHash);
+            (per_cpu != map.agg.is_some()).then(|| (map.span, maps::kind_name(kind), per_cpu))
+        });
+        let clashes: Vec<(Span, &str, bool)> = clashes.collect();
+        for (span, declared, per_cpu) in clashes {
+            let found = if per_cpu { "hash" } else { "percpuhash" };
+            self.error(
+                span,
+                format!(
+                    "Incompatible map types. Type from declaration: {declared}. Type from value/key type: {found}"
+                ),
+            );
         }
     }
 

@@ -117,10 +117,6 @@ impl Sema<'_> {
     pub(super) fn truth(&mut self, value: Value) -> Option<Expr> {
         match value.ty() {
             Ty::Bool => Some(value.expr),
-            Ty::Str(_) => match value.literal_str() {
-                Some(text) => Some(Value::bool(!text.is_empty(), value.span()).expr),
-                None => Some(not(not(value.expr))),
-            },
             ty if ty.is_scalar() => Some(cast(value.expr, Ty::Bool)),
             _ => None,
         }
@@ -223,7 +219,7 @@ impl Sema<'_> {
         match (left.ty().clone(), right.ty().clone()) {
             (Ty::Str(a), Ty::Str(b)) => Some(bytes_equal(left.expr, right.expr, a.max(b), negate, span)),
             (Ty::Buf(a), Ty::Buf(b)) => Some(bytes_equal(left.expr, right.expr, a.max(b), negate, span)),
-            (Ty::Array(x, n), Ty::Array(y, m)) if n * x.size() == m * y.size() => {
+            (Ty::Array(x, n), Ty::Array(y, m)) if x == y && n == m => {
                 Some(bytes_equal(left.expr, right.expr, n * x.size(), negate, span))
             }
             (Ty::Array(of, n), b) if is_number(&b) && of.size() * n == b.size() => {
@@ -280,7 +276,7 @@ impl Sema<'_> {
             };
             equal = match equal.constant() {
                 Some(_) => same,
-                None => self.logical(BinaryOp::And, same, equal, span)?,
+                None => self.binary_values(BinaryOp::And, same, equal, span, place)?,
             };
         }
         Some(Value::of(block(stmts, Some(equal.expr), span)))

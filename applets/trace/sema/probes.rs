@@ -178,7 +178,9 @@ impl<'a> Sema<'a> {
             }
         }
         if self.script.probes.is_empty() {
-            self.error(Span::default(), "the program has no probes");
+            if self.script.functions.is_empty() {
+                self.error(Span::default(), "the program has no probes");
+            }
         } else if groups.is_empty() && !self.diags.has_errors() {
             self.error(self.script.probes[0].span, "No probes to attach");
         }

@@ -326,6 +326,9 @@ impl Sema<'_> {
     /// An expression as a condition.
     pub(super) fn condition(&mut self, expr: &ast::Expr, of: &str) -> Option<Expr> {
         let value = self.expr(expr)?;
+        if let Some(text) = value.literal_str() {
+            return Some(Value::bool(!text.is_empty(), expr.span).expr);
+        }
         let ty = type_name(value.ty());
         match self.truth(value) {
             Some(cond) => Some(cond),

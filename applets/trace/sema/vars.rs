@@ -75,7 +75,7 @@ impl Sema<'_> {
 
     /// Evaluates once: a statement that keeps the value in a temporary, and the temporary.
     pub(super) fn keep(&mut self, place: usize, what: &str, expr: Expr, stmts: &mut Vec<Stmt>) -> Expr {
-        if matches!(expr.kind, ExprKind::Const(_) | ExprKind::Str(_) | ExprKind::Var(_)) {
+        if is_constant(&expr) || matches!(expr.kind, ExprKind::Var(_)) {
             return expr;
         }
         let var = self.temp(place, what, &expr.ty);
@@ -166,5 +166,13 @@ impl Sema<'_> {
             );
         }
         self.convert(value.expr, declared)
+    }
+}
+
+fn is_constant(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Const(_) | ExprKind::Str(_) => true,
+        ExprKind::Tuple(items) => items.iter().all(is_constant),
+        _ => false,
     }
 }

@@ -134,3 +134,9 @@ pub(super) fn len(sema: &mut Sema<'_>, call: &ast::Call, span: Span) -> Option<V
     }
     Some(Value::new(ExprKind::Len { map }, Ty::I64, span))
 }
+
+pub(super) fn is_scalar(sema: &mut Sema<'_>, call: &ast::Call, span: Span) -> Option<Value> {
+    let map = map_arg(sema, call)?;
+    let scalar = sema.env.entry(map).keyed.is_some_and(|(keyed, _)| !keyed);
+    Some(Value::bool(scalar, span))
+}

@@ -27,7 +27,8 @@ pub(super) fn getopt(sema: &mut Sema<'_>, call: &ast::Call, span: Span) -> Optio
     }
     let given = sema.options.named.iter().rev().find(|(option, _)| *option == name).map(|(_, v)| v.clone());
     let bad = |sema: &mut Sema<'_>, what: &str, value: &str| {
-        sema.fail(span, format!("program command line option --{name} invalid {what} (value: {value})"))
+        let message = format!("program command line option --{name} invalid {what} (value: {value})");
+        sema.fail(Span::NOWHERE, message)
     };
     if *default.ty() == Ty::Bool && default.literal {
         return match given {
@@ -83,9 +84,8 @@ impl Sema<'_> {
         } else {
             format!("expected program options: {}", options.join(", "))
         };
-        let span = self.script.probes.first().map_or_else(Span::default, |p| p.span);
         let message = format!("unexpected program command line options: {}", unknown.join(", "));
-        self.report(Diagnostic::error(span, message).with_hint(hint));
+        self.report(Diagnostic::error(Span::NOWHERE, message).with_hint(hint));
     }
 }
 

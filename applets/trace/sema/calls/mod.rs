@@ -58,6 +58,7 @@ const FUNCTIONS: &[Function] = &[
     function("has_key", 1, 2, maps::has_key),
     function("find", 3, 3, maps::find),
     function("len", 1, 1, maps::len),
+    function("is_scalar", 1, 1, maps::is_scalar),
     function("str", 1, 2, text::str),
     function("buf", 1, 2, text::buf),
     function("strncmp", 3, 3, text::strncmp),
@@ -161,12 +162,9 @@ impl Sema<'_> {
                 self.fail_hint(span, message, *instead)
             };
         }
+        // Its definition was refused already.
         if self.script.functions.iter().any(|f| f.name.name == name) {
-            return self.fail_hint(
-                span,
-                "functions (fn) are not supported by this version of edgekit trace",
-                "a macro can do the same",
-            );
+            return None;
         }
         let message = format!("Unknown function: '{written}'");
         let near = names().chain(super::builtins::NAMES.iter().copied());
