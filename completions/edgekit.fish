@@ -26,6 +26,7 @@ end
 
 complete -c edgekit -n "__fish_edgekit_needs_command" -s h -l help -d 'Print help'
 complete -c edgekit -n "__fish_edgekit_needs_command" -s V -l version -d 'Print version'
+complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "trace" -d 'Trace the kernel and count, with bpftrace\'s language'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "help" -d 'Explain a command or a topic'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "man" -d 'Show a manual page'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "list" -d 'List the applets of this build'
@@ -33,6 +34,52 @@ complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "install" -d 'Make o
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "doctor" -d 'Look at this machine and say what works on it'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "version" -d 'Say what this file is and how it was built'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s e -l program -d 'Take the program from here' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s p -l pid -d 'Only events of this process; ends with it' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s c -l cmd -d 'Run this once all is attached; ends with it' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -l probe-filter -d 'Leave out probes whose name does not match' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -l ring -d 'Size of the event buffer, such as 16K or 4M [256K]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s f -l format -d 'text or json, as bpftrace prints them [text]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s o -l output -d 'Write there instead of standard output' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s B -l buffer -d 'none, line or full: when output is written [line]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s d -l debug -d 'Show what the compiler made: ast, tree, ir, asm or all' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -l unsafe -d 'Allow system() and other calls that change things'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s k -d 'Warn when a read or a lookup fails'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -l verify-llvm-ir -d 'Does nothing: there is no LLVM'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -l json -d 'JSON in edgekit\'s shape: each object names its schema'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s q -l quiet -d 'Only what the program prints'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -l no-warnings -d 'No warnings'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s v -l verbose -d 'Say more'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s l -l list -d 'List probes: all, those of a pattern, those of a program (-lv: arguments too)'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -l dry-run -d 'Compile and load, but do not run'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -l info -d 'What this kernel supports, in bpftrace\'s shape (see also: doctor)'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -a "doctor" -d 'Show what this kernel lets a tracer do, and why not'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -a "list" -d 'List the probes of this kernel'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -a "tools" -d 'List the embedded tools'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -a "explain" -d 'Show what an embedded tool does, and its program'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and __fish_seen_subcommand_from doctor" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and __fish_seen_subcommand_from doctor" -l json -d 'One JSON object a line'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and __fish_seen_subcommand_from doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and __fish_seen_subcommand_from list" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Also their arguments'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and __fish_seen_subcommand_from tools" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and __fish_seen_subcommand_from tools" -l json -d 'One JSON object a line'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and __fish_seen_subcommand_from tools" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and __fish_seen_subcommand_from explain" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c edgekit -n "__fish_edgekit_using_subcommand help" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
