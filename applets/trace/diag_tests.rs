@@ -1,3 +1,5 @@
+//! The shapes of messages: place, excerpt, row of tildes, macro chain.
+
 use super::*;
 
 fn map(text: &str) -> SourceMap {

@@ -80,16 +80,29 @@ pub enum Attach {
     Begin,
     End,
     /// Tracepoint through perf, context = the record of its format file.
-    Tracepoint { category: String, event: String },
+    Tracepoint {
+        category: String,
+        event: String,
+    },
     /// Context = u64 arguments.
-    RawTracepoint { event: String },
+    RawTracepoint {
+        event: String,
+    },
     /// On every CPU, so many times a second, or each so many ns.
     Profile(Rate),
     /// On one CPU.
     Interval(Rate),
     /// Software perf event by its number in perf_event.h, every `count` of them.
-    Software { config: u64, count: u64, name: String },
-    Hardware { config: u64, count: u64, name: String },
+    Software {
+        config: u64,
+        count: u64,
+        name: String,
+    },
+    Hardware {
+        config: u64,
+        count: u64,
+        name: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -143,28 +156,55 @@ pub struct EventDef {
 #[derive(Clone, Debug, PartialEq)]
 pub enum EventKind {
     /// printf, errorf, warnf; the format is checked against `args` already.
-    Printf { format: Rc<str>, level: PrintLevel },
+    Printf {
+        format: Rc<str>,
+        level: PrintLevel,
+    },
     /// print(value).
     PrintValue,
     /// print(@m, top, div).
-    PrintMap { map: MapId, top: u64, div: u64 },
+    PrintMap {
+        map: MapId,
+        top: u64,
+        div: u64,
+    },
     /// print(@m[key]) of an aggregation: args = [key].
-    PrintMapEntry { map: MapId, top: u64, div: u64 },
-    Clear { map: MapId },
-    Zero { map: MapId },
+    PrintMapEntry {
+        map: MapId,
+        top: u64,
+        div: u64,
+    },
+    Clear {
+        map: MapId,
+    },
+    Zero {
+        map: MapId,
+    },
     /// delete of one key of a keyed histogram, whose buckets are many entries: args = [key].
-    DeleteKey { map: MapId },
+    DeleteKey {
+        map: MapId,
+    },
     /// time("%H:%M:%S\n")
-    Time { format: Rc<str> },
+    Time {
+        format: Rc<str>,
+    },
     /// join(argv, delim): the statement's only argument is the address of the array; the record carries
     /// args = [U64 count, Str(n), Str(n) …], one string an element, at most as many as there are types.
-    Join { delim: Rc<str> },
-    Cat { format: Rc<str> },
-    System { format: Rc<str> },
+    Join {
+        delim: Rc<str>,
+    },
+    Cat {
+        format: Rc<str>,
+    },
+    System {
+        format: Rc<str>,
+    },
     /// args = [] or [I32 code].
     Exit,
     /// A helper failed or a key was missing, under `-k`: args = [I32 errno].
-    HelperError { what: Rc<str> },
+    HelperError {
+        what: Rc<str>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,54 +232,113 @@ pub enum ExprKind {
     /// The context pointer itself.
     Ctx,
     /// A scalar at a fixed offset of the context record.
-    CtxLoad { offset: u32 },
+    CtxLoad {
+        offset: u32,
+    },
     /// A byte array inside the context record, as text (type Str) or bytes (Array).
-    CtxBytes { offset: u32 },
+    CtxBytes {
+        offset: u32,
+    },
     /// Address of what a `__data_loc` word at this offset of the context record locates: offset in its low 16
     /// bits, from the record's start. Type: Ptr to kernel memory.
-    CtxDataLoc { offset: u32 },
+    CtxDataLoc {
+        offset: u32,
+    },
     /// The value of a map entry, zero when there is none. For an aggregation: its total over the CPUs
     /// (count, sum), its value (min, max) or quotient (avg).
-    MapGet { map: MapId, key: Option<Box<Expr>> },
-    HasKey { map: MapId, key: Box<Expr> },
+    MapGet {
+        map: MapId,
+        key: Option<Box<Expr>>,
+    },
+    HasKey {
+        map: MapId,
+        key: Box<Expr>,
+    },
     /// Removes an entry; true when it was there.
-    Delete { map: MapId, key: Option<Box<Expr>> },
+    Delete {
+        map: MapId,
+        key: Option<Box<Expr>>,
+    },
     /// Number of entries.
-    Len { map: MapId },
+    Len {
+        map: MapId,
+    },
     Neg(Box<Expr>),
     BitNot(Box<Expr>),
     /// Bool from any scalar or string (not empty).
     Not(Box<Expr>),
-    Binary { op: BinOp, lhs: Box<Expr>, rhs: Box<Expr> },
+    Binary {
+        op: BinOp,
+        lhs: Box<Expr>,
+        rhs: Box<Expr>,
+    },
     /// Comparison; operands scalar of one type.
-    Compare { op: CmpOp, lhs: Box<Expr>, rhs: Box<Expr> },
+    Compare {
+        op: CmpOp,
+        lhs: Box<Expr>,
+        rhs: Box<Expr>,
+    },
     /// Equality of the first `max` bytes of two strings, buffers or arrays of bytes; for `Str` both stop at the NUL.
-    BytesEq { lhs: Box<Expr>, rhs: Box<Expr>, max: u32, negate: bool },
+    BytesEq {
+        lhs: Box<Expr>,
+        rhs: Box<Expr>,
+        max: u32,
+        negate: bool,
+    },
     /// Short-circuit; operands Bool.
     And(Box<Expr>, Box<Expr>),
     Or(Box<Expr>, Box<Expr>),
     /// Ternary and `if` expressions; branches may be Void.
-    If { cond: Box<Expr>, then: Box<Expr>, els: Box<Expr> },
+    If {
+        cond: Box<Expr>,
+        then: Box<Expr>,
+        els: Box<Expr>,
+    },
     /// Scalar to scalar (truncate, sign- or zero-extend; to Bool: != 0), Str to longer or shorter Str, tuple to
     /// tuple field by field, integer to array of bytes and back (little-endian), Str to array.
     Cast(Box<Expr>),
     /// Reads a value of the expression's type at an address plus offset. `bits`: only these.
-    Read { addr: Box<Expr>, offset: u32, space: crate::ty::Space, bits: Option<Bits> },
+    Read {
+        addr: Box<Expr>,
+        offset: u32,
+        space: crate::ty::Space,
+        bits: Option<Bits>,
+    },
     /// A part, at a fixed offset, of a value in memory (struct, tuple, array, USym …).
-    Part { base: Box<Expr>, offset: u32, bits: Option<Bits> },
+    Part {
+        base: Box<Expr>,
+        offset: u32,
+        bits: Option<Bits>,
+    },
     /// Element of an array value in memory; an index past the end gives zero.
-    Element { base: Box<Expr>, index: Box<Expr> },
+    Element {
+        base: Box<Expr>,
+        index: Box<Expr>,
+    },
     /// Address of a variable that lives in memory, or of a map's value (0 when absent).
     AddrOfVar(VarId),
-    AddrOfMap { map: MapId, key: Option<Box<Expr>> },
+    AddrOfMap {
+        map: MapId,
+        key: Option<Box<Expr>>,
+    },
     Tuple(Vec<Expr>),
     /// Statements, then a value.
-    Block { stmts: Vec<Stmt>, value: Option<Box<Expr>> },
+    Block {
+        stmts: Vec<Stmt>,
+        value: Option<Box<Expr>>,
+    },
     /// ++ and --: changes the target by `delta` (pointer-scaled already); the value before (`post`) or after.
-    Bump { target: Target, delta: i64, post: bool },
+    Bump {
+        target: Target,
+        delta: i64,
+        post: bool,
+    },
     Call(Func, Vec<Expr>),
     /// Sends an event. Type Void.
-    Emit { event: EventId, args: Vec<Expr> },
+    Emit {
+        event: EventId,
+        args: Vec<Expr>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -297,7 +396,9 @@ pub enum Func {
     /// () → Stack; the style and depth are in the expression's type.
     StackTrace,
     /// (n: u64) → u64: register n of the saved user registers, by its offset.
-    Register { offset: u32 },
+    Register {
+        offset: u32,
+    },
     /// (family, address u32 or u64 | Array of 4 or 16) → Inet.
     Ntop,
     /// (address) → Mac.
@@ -344,20 +445,52 @@ pub enum CmpOp {
 #[derive(Clone, Debug)]
 pub enum Stmt {
     Expr(Expr),
-    SetVar { var: VarId, value: Expr },
+    SetVar {
+        var: VarId,
+        value: Expr,
+    },
     /// A `let` without a value: zero.
-    ZeroVar { var: VarId },
-    SetMap { map: MapId, key: Option<Expr>, value: Expr },
+    ZeroVar {
+        var: VarId,
+    },
+    SetMap {
+        map: MapId,
+        key: Option<Expr>,
+        value: Expr,
+    },
     /// `@x[k] = count()` and its like.
-    Feed { map: MapId, key: Option<Expr>, value: Feed },
-    If { cond: Expr, then: Vec<Stmt>, els: Vec<Stmt> },
-    While { cond: Expr, body: Vec<Stmt> },
+    Feed {
+        map: MapId,
+        key: Option<Expr>,
+        value: Feed,
+    },
+    If {
+        cond: Expr,
+        then: Vec<Stmt>,
+        els: Vec<Stmt>,
+    },
+    While {
+        cond: Expr,
+        body: Vec<Stmt>,
+    },
     /// The body `times` over, straight.
-    Unroll { times: u32, body: Vec<Stmt> },
+    Unroll {
+        times: u32,
+        body: Vec<Stmt>,
+    },
     /// for ($v : start..end), end excluded; I64 or U64 bounds evaluated once.
-    ForRange { var: VarId, start: Expr, end: Expr, body: Vec<Stmt> },
+    ForRange {
+        var: VarId,
+        start: Expr,
+        end: Expr,
+        body: Vec<Stmt>,
+    },
     /// for ($kv : @m); the variable is a tuple (key, value), the value of an aggregation being its total.
-    ForMap { var: VarId, map: MapId, body: Vec<Stmt> },
+    ForMap {
+        var: VarId,
+        map: MapId,
+        body: Vec<Stmt>,
+    },
     Break,
     Continue,
     /// Ends the probe.

@@ -43,7 +43,10 @@ pub enum Ty {
     /// Six bytes.
     Mac,
     /// u64 nanoseconds since boot, printed through strftime with this format.
-    Timestamp { format: Rc<str>, clock: Clock },
+    Timestamp {
+        format: Rc<str>,
+        clock: Clock,
+    },
     /// u64 user id printed as a name.
     Username,
     /// u64 cgroup id printed as paths.
@@ -181,18 +184,39 @@ pub enum Agg {
     /// Value layout per CPU: u64.
     Count,
     /// i64 or u64 total.
-    Sum { signed: bool },
+    Sum {
+        signed: bool,
+    },
     /// u64 value, u64 set-flag.
-    Min { signed: bool },
-    Max { signed: bool },
+    Min {
+        signed: bool,
+    },
+    Max {
+        signed: bool,
+    },
     /// i64 total, u64 count.
-    Avg { signed: bool },
-    Stats { signed: bool },
+    Avg {
+        signed: bool,
+    },
+    Stats {
+        signed: bool,
+    },
     /// Buckets of powers of two, each cut in 2^bits; see `output::hist` for the bounds. One u64 a bucket.
-    Hist { bits: u32 },
-    LHist { min: i64, max: i64, step: i64 },
+    Hist {
+        bits: u32,
+    },
+    LHist {
+        min: i64,
+        max: i64,
+        step: i64,
+    },
     /// A ring of intervals of `interval_ns`, `buckets` long, each folded by `fold`.
-    TSeries { interval_ns: u64, buckets: u32, fold: Fold, signed: bool },
+    TSeries {
+        interval_ns: u64,
+        buckets: u32,
+        fold: Fold,
+        signed: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

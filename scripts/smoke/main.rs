@@ -4,6 +4,8 @@
 //! with 1 where one failed. `scripts/smoke/run` builds it for both targets and runs it here, under
 //! qemu-user and in a virtual machine.
 
+#![forbid(unsafe_code)]
+
 mod lua;
 mod mqtt;
 mod tls;

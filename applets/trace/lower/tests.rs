@@ -103,7 +103,7 @@ impl Ran {
     /// The scalar map's first word, or an entry's.
     fn word(&self, map: usize, key: &[u8]) -> Option<u64> {
         let v = self.maps[map].lookup(key).expect("lookup")?;
-        Some(v.chunks(8).map(|c| u64::from_ne_bytes(c.try_into().expect("word"))).fold(0, |a, b| a + b))
+        Some(v.chunks(8).map(|c| u64::from_ne_bytes(c.try_into().expect("word"))).sum())
     }
 
     fn scalar(&self, map: usize) -> u64 {

@@ -1,3 +1,5 @@
+//! printf: what each conversion prints, and what no format may do.
+
 use super::*;
 use crate::output::event::CompiledFormat;
 use crate::output::testing::{Fake, Noise, padded, printf_event};

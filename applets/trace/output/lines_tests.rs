@@ -1,3 +1,5 @@
+//! The JSON shapes, line by line.
+
 use super::*;
 use crate::diag::{SourceMap, Span};
 use crate::output::testing::{Fake, PER_CPU, padded, printf_event, script_map, words};

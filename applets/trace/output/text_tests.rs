@@ -1,3 +1,5 @@
+//! Maps, histograms and values as a reader sees them.
+
 use super::*;
 use crate::diag::{SourceMap, Span};
 use crate::output::testing::{Fake, PER_CPU, padded, script_map, words};

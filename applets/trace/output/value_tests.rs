@@ -1,3 +1,5 @@
+//! Bytes and a type to text, one type at a time.
+
 use super::*;
 use crate::output::json::Numbers;
 use crate::output::testing::{Fake, Noise, padded, words};

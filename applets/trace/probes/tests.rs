@@ -1,3 +1,5 @@
+//! Format files, wildcards and near names, on a made-up tracefs.
+
 use super::*;
 
 const SWITCH: &[u8] = b"name: sched_switch

@@ -1,3 +1,5 @@
+//! Types built here and read back, damaged blobs, and the running kernel's own.
+
 use super::*;
 use crate::Error;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! What the running kernel is found to be able to do.
+
 use super::*;
 use crate::testing::no_bpf;
 

@@ -1,3 +1,5 @@
+//! Programs hung on the running kernel, counted and taken down.
+
 use std::{sync::atomic::Ordering, thread::sleep, time::Duration};
 
 use super::*;

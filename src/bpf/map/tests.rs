@@ -1,3 +1,5 @@
+//! Maps of the running kernel: every access, every kind.
+
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 

@@ -1,3 +1,5 @@
+//! Programs loaded, refused and run by the running kernel.
+
 use super::*;
 use crate::{
     btf::{Builder, Linkage},

@@ -1,3 +1,5 @@
+//! Records through a ring of the running kernel.
+
 use super::*;
 use crate::{
     insn::{Insn, Operand, R},

@@ -1,3 +1,5 @@
+//! C definitions: sizes and offsets as the compiler of the kernel lays them out.
+
 use super::*;
 use crate::diag::{Diagnostics, SourceMap};
 use crate::syntax::{dump, parse};

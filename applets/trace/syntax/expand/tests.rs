@@ -1,3 +1,5 @@
+//! Macros: hygiene, parameters, cycles, arity.
+
 use crate::diag::{Diagnostics, SourceMap};
 use crate::syntax::ast::{Expr, ExprKind, Macro, NodeId, Script, StmtKind};
 use crate::syntax::{dump, expand, parse};
