@@ -10,7 +10,7 @@ fn five_programs_give_their_exact_counts() {
     if !can_trace() {
         return;
     }
-    let script = root().join("tests/trace/exact/run.sh");
+    let script = root().join("tests/trace/exact/compare.sh");
     let said = say(Command::new("sh").arg(script).arg(binary())).ends(0);
     assert_eq!(said.out, "ok   numbers\nok   opens\nok   forks\nok   writes\nok   execs\n");
 }

@@ -24,7 +24,8 @@ fn exit_is_obeyed_when_the_ring_is_full() {
     if !can_trace() {
         return;
     }
-    let text = "begin { $i = 0; while ($i < 1000) { printf(\"%d\\n\", $i); $i++; } exit(9); } interval:s:60 { }";
+    let text =
+        "begin { $i = 0; while ($i < 1000) { printf(\"%d\\n\", $i); $i++; } exit(9); } interval:s:60 { }";
     trace(["-q", "--ring", "4K", "-e", text]).ends(9);
 }
 

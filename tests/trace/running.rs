@@ -16,7 +16,9 @@ fn exit_codes() {
     program("begin { exit(); }").ends(0);
     program("begin { exit(69); }").ends(69);
     program("interval:ms:1 { exit(7); }").ends(7);
-    let said = program("begin { printf(\"one\\n\"); exit(); printf(\"two\\n\"); } end { printf(\"end\\n\"); }").ends(0);
+    let said =
+        program("begin { printf(\"one\\n\"); exit(); printf(\"two\\n\"); } end { printf(\"end\\n\"); }")
+            .ends(0);
     assert_eq!(said.out.trim(), "one\nend");
 }
 
@@ -71,7 +73,11 @@ fn ctrl_c_prints_the_maps() {
         return;
     }
     let mut run = Command::new(binary())
-        .args(["trace", "-e", "begin { @n = 5; printf(\"ready\\n\"); } interval:s:60 { } end { printf(\"end\\n\"); }"])
+        .args([
+            "trace",
+            "-e",
+            "begin { @n = 5; printf(\"ready\\n\"); } interval:s:60 { } end { printf(\"end\\n\"); }",
+        ])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

@@ -18,6 +18,9 @@ use crate::tree::Attach;
 pub enum LoadError {
     #[error(transparent)]
     Kernel(#[from] edgekit_bpf::Error),
+    /// Kernels before 5.12 take no key that would not fit a program's stack.
+    #[error("the keys of map \"@{name}\" take {bytes} bytes; this kernel allows {KEY_LIMIT}")]
+    Key { name: String, bytes: u32 },
     #[error("program \"{name}\" cannot be compiled: {source}")]
     Emit { name: String, program: usize, source: EmitError },
     /// The verifier or the loader refused the bytecode.
@@ -78,9 +81,15 @@ fn create(spec: &plan::MapSpec, shared: bool, ring: Option<u32>) -> Result<Map, 
             wanted.flags = 0;
             Ok(Map::create(wanted)?)
         }
+        Err(e) if e.errno() == Some(libc::E2BIG) && spec.key_size > KEY_LIMIT => {
+            let name = spec.name.trim_start_matches("at").trim_start_matches('_').to_owned();
+            Err(LoadError::Key { name, bytes: spec.key_size })
+        }
         made => Ok(made?),
     }
 }
+
+const KEY_LIMIT: u32 = 512;
 
 fn kind_of(kind: KernelMap) -> MapKind {
     match kind {

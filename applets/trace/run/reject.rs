@@ -60,6 +60,10 @@ pub fn of_load(error: LoadError, plan: &Plan, codes: &[Code]) -> Refusal {
             };
             Refusal::Script { diagnostic: Box::new(Diagnostic::error(span, text).with_hint(hint)), log: None }
         }
+        error @ LoadError::Key { .. } => Refusal::Machine(
+            Error::new(Exit::UNAVAILABLE, error.to_string())
+                .hint("cut strings in the key with str(x, 64), or set max_strlen lower"),
+        ),
         LoadError::Program { source, .. } | LoadError::Kernel(source) => Refusal::Machine(of_kernel(source)),
     }
 }

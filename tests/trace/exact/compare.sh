@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the five programs with exact answers and compares: the same on every kernel and
 # architecture. Needs root, the static file, and any shell (busybox's will do).
-# usage: run.sh EDGEKIT     ends with 1 when an answer differs
+# usage: compare.sh EDGEKIT     ends with 1 when an answer differs
 edgekit=${1:-edgekit}
 here=$(cd "$(dirname "$0")" && pwd)
 bad=0
