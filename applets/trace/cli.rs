@@ -137,13 +137,14 @@ fn program_args() -> Vec<Arg> {
             .allow_hyphen_values(true),
         value("pid", "PID", "Only events of this process; ends with it").short('p').allow_hyphen_values(true),
         value("cmd", "COMMAND", "Run this once all is attached; ends with it").short('c'),
-        value("probe-filter", "REGEX", "Leave out probes whose name does not match"),
-        value("ring", "BYTES", "Size of the event buffer, such as 16K or 4M [256K]"),
+        value("probe-filter", "REGEX", "Leave out probes whose name does not match").hide_short_help(true),
+        value("ring", "BYTES", "Size of the event buffer, such as 16K or 4M [256K]").hide_short_help(true),
         flag("unsafe", "Allow system() and other calls that change things"),
         Arg::new("check-helpers")
             .short('k')
             .action(ArgAction::Count)
-            .help("Warn when a read or a lookup fails"),
+            .help("Warn when a read or a lookup fails")
+            .hide_short_help(true),
         // Accepted because bpftrace's test suite passes it to every program.
         flag("verify-llvm-ir", "Does nothing: there is no LLVM").hide(true),
     ]
@@ -159,7 +160,7 @@ fn output_args() -> Vec<Arg> {
             .value_parser(value_parser!(PathBuf)),
         value("buffer", "MODE", "none, line or full: when output is written [line]").short('B'),
         flag("quiet", "Only what the program prints").short('q'),
-        flag("no-warnings", "No warnings"),
+        flag("no-warnings", "No warnings").hide_short_help(true),
         Arg::new("verbose").short('v').long("verbose").action(ArgAction::Count).help("Say more"),
     ]
     .map(|arg| arg.help_heading(HEADING))
@@ -179,7 +180,8 @@ fn examine_args() -> Vec<Arg> {
             .action(ArgAction::Append)
             .value_delimiter(',')
             .help("Show what the compiler made: ast, tree, ir, asm or all"),
-        flag("info", "What this kernel supports, in bpftrace's shape (see also: doctor)"),
+        flag("info", "What this kernel supports, in bpftrace's shape (see also: doctor)")
+            .hide_short_help(true),
     ]
     .map(|arg| arg.help_heading(HEADING))
     .to_vec()
