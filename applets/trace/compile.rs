@@ -115,8 +115,8 @@ fn parse(
     diags: &mut Diagnostics,
 ) -> Result<Option<ast::Script>, Error> {
     let too_much = |e: crate::diag::SourceSpaceFull| Error::new(Exit::DATA, e.to_string());
-    let script =
-        syntax::parse(sources, &source.name, &source.text, &request.positional, diags).map_err(too_much)?;
+    let script = syntax::parse_bytes(sources, &source.name, &source.bytes, &request.positional, diags)
+        .map_err(too_much)?;
     if diags.has_errors() {
         return Ok(None);
     }

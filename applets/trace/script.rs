@@ -6,17 +6,18 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use edgekit_core::{Error, Exit};
+use edgekit_core::Error;
 
 use crate::cli::Script;
 use crate::run::os_words;
 use crate::syntax::MAX_SCRIPT_BYTES;
 
-/// A text and the name it goes by in messages.
+/// A program as it was read, and the name it goes by in messages. Whether it is text at all is for `syntax` to
+/// say, which can show the place.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub name: String,
-    pub text: String,
+    pub bytes: Vec<u8>,
 }
 
 /// Why there is no text. A file that cannot be opened is told in bpftrace's words, which scripts look for.
@@ -29,8 +30,8 @@ pub(crate) enum ReadError {
 /// Reads the text. Programs of the command line and of standard input are called "stdin", as in bpftrace.
 pub(crate) fn read(script: &Script) -> Result<Source, ReadError> {
     match script {
-        Script::Inline(text) => Ok(Source { name: "stdin".to_owned(), text: text.clone() }),
-        Script::Tool(tool) => Ok(Source { name: format!("{}.bt", tool.name), text: tool.text.to_owned() }),
+        Script::Inline(text) => Ok(Source { name: "stdin".to_owned(), bytes: text.clone().into_bytes() }),
+        Script::Tool(tool) => Ok(Source { name: format!("{}.bt", tool.name), bytes: tool.text.into() }),
         Script::Stdin => from_reader("stdin".to_owned(), io::stdin().lock()),
         Script::File(path) => {
             let name = path.display().to_string();
@@ -46,26 +47,11 @@ pub(crate) fn read(script: &Script) -> Result<Source, ReadError> {
 }
 
 fn from_reader(name: String, reader: impl Read) -> Result<Source, ReadError> {
-    let other = |error| ReadError::Other(error);
     let mut bytes = Vec::new();
     // One byte more than is taken, so that the parser sees that it is too much.
     let read = reader.take(MAX_SCRIPT_BYTES as u64 + 1).read_to_end(&mut bytes);
-    read.map_err(|e| other(Error::from(e).context(format!("cannot read '{name}'"))))?;
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Source { name, text }),
-        Err(e) => {
-            let at = e.utf8_error().valid_up_to();
-            let line = e.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
-            let too_long = e.as_bytes().len() > MAX_SCRIPT_BYTES;
-            let error = if too_long && at + 4 > MAX_SCRIPT_BYTES {
-                Error::new(Exit::DATA, format!("'{name}' is longer than {MAX_SCRIPT_BYTES} bytes"))
-            } else {
-                Error::new(
-                    Exit::DATA,
-                    format!("'{name}' is not a program: byte {at}, in line {line}, is not UTF-8"),
-                )
-            };
-            Err(other(error))
-        }
+    match read {
+        Ok(_) => Ok(Source { name, bytes }),
+        Err(e) => Err(ReadError::Other(Error::from(e).context(format!("cannot read '{name}'")))),
     }
 }

@@ -18,7 +18,7 @@ use crate::tree::Attach;
 pub enum LoadError {
     #[error(transparent)]
     Kernel(#[from] edgekit_bpf::Error),
-    /// Kernels before 5.12 take no key that would not fit a program's stack.
+    /// Kernels before 5.11 take no key that would not fit a program's stack.
     #[error("the keys of map \"@{name}\" take {bytes} bytes; this kernel allows {KEY_LIMIT}")]
     Key { name: String, bytes: u32 },
     #[error("program \"{name}\" cannot be compiled: {source}")]
