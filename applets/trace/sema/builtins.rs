@@ -241,7 +241,7 @@ impl Sema<'_> {
 
     fn record_field(&mut self, field: &FormatField, span: Span) -> Option<Value> {
         let offset = field.offset;
-        let element = self.field_type(&field.c_type, field.signed);
+        let element = self.field_type(&field.c_type);
         if let Some(loc) = field.data_loc {
             let element = element.unwrap_or(Ty::Int(Int::I8));
             let text = is_char(&field.c_type);
@@ -291,13 +291,13 @@ impl Sema<'_> {
     }
 
     /// A type as a format file writes it.
-    fn field_type(&mut self, c_type: &str, signed: bool) -> Option<Ty> {
+    fn field_type(&mut self, c_type: &str) -> Option<Ty> {
         let words: Vec<&str> =
             c_type.split_whitespace().filter(|w| *w != "const" && *w != "volatile").collect();
         let text = words.join(" ");
         if let Some(to) = text.strip_suffix('*') {
             let space = if self.probe.user_pointers { Space::User } else { Space::Kernel };
-            let to = self.field_type(to.trim(), signed).unwrap_or(Ty::Void);
+            let to = self.field_type(to.trim()).unwrap_or(Ty::Void);
             return Some(Ty::Ptr(Rc::new(to), space));
         }
         if text.starts_with("struct ") || text.starts_with("union ") {

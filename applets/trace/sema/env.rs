@@ -86,7 +86,12 @@ impl Env {
             return *id;
         }
         let id = VarId(self.vars.len() as u32);
-        self.vars.push(VarEntry { name: format!("${}", key.2), typed: None, fixed: false, in_memory: false });
+        self.vars.push(VarEntry {
+            name: format!("${}", super::vars::shown(&key.2)),
+            typed: None,
+            fixed: false,
+            in_memory: false,
+        });
         self.var_keys.insert(key, id);
         self.changed = true;
         id

@@ -5,6 +5,7 @@
 use super::Sema;
 use super::infer::{Typed, join, type_name};
 use super::value::{Value, cast, node};
+use super::vars::shown;
 use crate::diag::Span;
 use crate::syntax::ast;
 use crate::tree::{Expr, ExprKind, Feed, Stmt};
@@ -56,7 +57,7 @@ impl Sema<'_> {
                 }
             }
             ast::StmtKind::Assign { target, op, value } => {
-                self.assign(target, *op, value, span, out);
+                self.assign(target, *op, value, target.span.to(value.span), out);
             }
             ast::StmtKind::Let { name, ty, value } => {
                 self.let_stmt(name, ty.as_ref(), value.as_ref(), span, out);
@@ -99,6 +100,7 @@ impl Sema<'_> {
 
     fn jump(&mut self, stmt: Stmt, word: &str, span: Span, out: &mut Vec<Stmt>) {
         if self.loop_depth == 0 {
+            let span = Span { end: span.start + word.len() as u32, ..span };
             self.error(span, format!("{word} is not within a loop"));
         }
         out.push(stmt);
@@ -160,10 +162,16 @@ impl Sema<'_> {
         span: Span,
         out: &mut Vec<Stmt>,
     ) -> Option<()> {
+        let span = value.map_or(span, |value| Span { end: value.span.end, ..span });
         let value = value.map(|v| self.expr(v));
         let declared = ty.map(|t| self.resolve_type(t));
-        if self.is_in_innermost(&name.name) {
-            return self.fail(span, format!("Variable ${} was already declared.", name.name));
+        if self.is_visible(&name.name) {
+            let name_of = shown(&name.name);
+            let place = Span { end: name.span.end, ..span };
+            return self.fail(
+                place,
+                format!("Variable ${name_of} was already declared. Variable shadowing is not allowed."),
+            );
         }
         let id = self.declare_var(&name.name);
         if let Some(ty) = declared {
@@ -303,7 +311,10 @@ impl Sema<'_> {
         body: &ast::Block,
     ) -> (crate::tree::VarId, Vec<Stmt>) {
         if self.is_visible(&var.name) {
-            self.error(var.span, format!("Loop declaration shadows existing variable: ${}", var.name));
+            self.error(
+                var.span,
+                format!("Loop declaration shadows existing variable: ${}", shown(&var.name)),
+            );
         }
         self.for_depth += 1;
         self.loop_depth += 1;

@@ -58,10 +58,6 @@ impl Sema<'_> {
         id
     }
 
-    pub(super) fn is_in_innermost(&self, name: &str) -> bool {
-        self.scopes.last().is_some_and(|scope| scope.vars.contains_key(name))
-    }
-
     /// A variable of the compiler's own, one for each place that asks.
     pub(super) fn temp(&mut self, place: usize, what: &str, ty: &Ty) -> VarId {
         let id = self.env.var((self.probe.index, place, format!(".{what}")));
@@ -89,14 +85,15 @@ impl Sema<'_> {
             let known: Vec<String> =
                 self.scopes.iter().flat_map(|s| s.vars.keys().cloned()).collect::<Vec<_>>();
             let near = edgekit_core::text::nearest(name, known.iter().map(String::as_str));
-            let message = format!("Undefined or undeclared variable: ${name}");
+            let message = format!("Undefined or undeclared variable: ${}", shown(name));
             return match near {
-                Some(near) => self.fail_hint(span, message, format!("did you mean ${near}?")),
+                Some(near) => self.fail_hint(span, message, format!("did you mean ${}?", shown(near))),
                 None => self.fail(span, message),
             };
         };
         let entry = self.env.var_entry(id);
         let Some(typed) = entry.typed.clone() else {
+            let name = shown(name);
             return self
                 .fail(span, format!("Could not resolve the type of variable ${name}: it gets no value"));
         };
@@ -167,6 +164,11 @@ impl Sema<'_> {
         }
         self.convert(value.expr, declared)
     }
+}
+
+/// A name without the mark that macros give their own variables.
+pub(super) fn shown(name: &str) -> &str {
+    name.split('#').next().unwrap_or(name)
 }
 
 fn is_constant(expr: &Expr) -> bool {

@@ -91,7 +91,7 @@ pub(super) fn time(sema: &mut Sema<'_>, call: &ast::Call, span: Span) -> Option<
 
 pub(super) fn exit(sema: &mut Sema<'_>, call: &ast::Call, span: Span) -> Option<Value> {
     let mut args = Vec::new();
-    if call.args.first().is_some() {
+    if !call.args.is_empty() {
         let code = sema.integer(call, 0)?;
         args.push(cast(code.expr, Ty::I32));
     }
