@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mlua::{Lua, VmState};
 
-use crate::{Outcome, Seen, ensure};
+use crate::{Outcome, Seen, ensure, quietly};
 
 const BUDGET: Duration = Duration::from_millis(100);
 
@@ -18,7 +18,7 @@ pub(crate) fn sandbox() -> Seen {
     ensure(!ok && message.contains("wrong key"), "error did not come back through pcall")?;
 
     let panics = lua.create_function(|_, ()| -> mlua::Result<()> { panic!("a hook went wrong") })?;
-    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| panics.call::<()>(())));
+    let caught = quietly(|| panics.call::<()>(()));
     ensure(caught.is_err(), "a Rust panic did not come out of Lua")?;
     let after: i64 = lua.load("return 6 * 7").eval()?;
     ensure(after == 42, "Lua did not live on after the panic")?;

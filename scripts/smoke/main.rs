@@ -78,7 +78,7 @@ fn embedded_page() -> Seen {
 }
 
 fn caught_panic() -> Seen {
-    let caught = std::panic::catch_unwind(|| {
+    let caught = quietly(|| {
         let empty: Vec<u8> = std::hint::black_box(Vec::new());
         empty[0]
     });
@@ -86,10 +86,19 @@ fn caught_panic() -> Seen {
     Ok(Outcome::Ok("a panic unwound and was caught".to_owned()))
 }
 
+/// Catches the panic that is expected of `work`, without its message.
+fn quietly<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    std::panic::set_hook(hook);
+    result
+}
+
 fn timer() -> Seen {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let start = Instant::now();
-    runtime.block_on(tokio::time::sleep(Duration::from_millis(20)));
+    runtime.block_on(async { tokio::time::sleep(Duration::from_millis(20)).await });
     let waited = start.elapsed();
     ensure(waited >= Duration::from_millis(20), "the timer fired early")?;
     Ok(Outcome::Ok(format!("slept {} ms for 20", waited.as_millis())))
