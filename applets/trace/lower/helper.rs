@@ -40,3 +40,7 @@ pub(super) const BPF_F_FAST_STACK_CMP: i32 = 1 << 9;
 
 /// Most iterations `bpf_loop` accepts.
 pub(super) const BPF_MAX_LOOPS: i32 = 1 << 23;
+
+/// Errors of helpers that programs look for (`asm-generic/errno-base.h`).
+pub(super) const ENOMEM: i32 = 12;
+pub(super) const EEXIST: i32 = 17;

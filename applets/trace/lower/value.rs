@@ -9,7 +9,7 @@ use super::memory::Mem;
 use super::{Error, Result, helper};
 use crate::plan::Loss;
 use crate::tree::{Builtin, Expr, ExprKind, Func};
-use crate::ty::{Agg, StackStyle, Tuple, Ty};
+use crate::ty::{Agg, Int, StackStyle, Tuple, Ty};
 
 /// Kernel limit of frames in a stack trace (`sysctl kernel.perf_event_max_stack`).
 const MAX_DEPTH: u32 = 127;
@@ -295,15 +295,28 @@ impl Gen<'_> {
         let (ctx, map) = (self.f.ctx, self.f.b.map_ptr(map));
         let id = self.call(helper::GET_STACKID, &[ctx.into(), map.into(), flags.into()]);
         self.store_at(dst, id, Width::B4);
-        // A process has user frames; a kernel thread's "none" (-EFAULT) is an answer, not a loss.
-        if !stack.user {
-            self.count_loss_if_negative(id, Loss::Stack);
-        }
+        self.count_stack_loss(id);
         let tgid = self.call(helper::GET_CURRENT_PID_TGID, &[]);
         let tgid = self.f.b.alu(Alu::Rsh, tgid, 32);
         let keep = if stack.user { tgid } else { self.f.b.imm(0) };
         self.store_at(dst.plus(4), keep, Width::B4);
         Ok(())
+    }
+}
+
+impl Gen<'_> {
+    /// A stack that is not there (a kernel thread has no user frames, a CPU in user mode no kernel ones: -EFAULT)
+    /// is an answer; one that hashed like another (-EEXIST) or found no room (-ENOMEM) is lost.
+    fn count_stack_loss(&mut self, id: edgekit_bpf::ir::Reg) {
+        let id = self.extend(id, Int::I32);
+        let (next, lost, out) = (self.f.b.block(), self.f.b.block(), self.f.b.block());
+        self.f.b.branch(Cond::Eq, id, -helper::EEXIST, lost, next);
+        self.f.b.switch(next);
+        self.f.b.branch(Cond::Eq, id, -helper::ENOMEM, lost, out);
+        self.f.b.switch(lost);
+        self.count_loss(Loss::Stack);
+        self.f.b.jump(out);
+        self.f.b.switch(out);
     }
 }
 
