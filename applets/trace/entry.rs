@@ -110,10 +110,23 @@ fn compile(
 ) -> Result<Compiled, Error> {
     let source = match script::read(script) {
         Ok(source) => source,
-        Err(ReadError::Open(message)) => return Err(in_their_words(ctx, &message, Exit::NO_INPUT)),
+        Err(ReadError::Open(message)) => {
+            let error = in_their_words(ctx, &message, Exit::NO_INPUT);
+            if let Some(name) = meant(script) {
+                ctx.say(format_args!("HINT: did you mean '{name}'?"));
+            }
+            return Err(error);
+        }
         Err(ReadError::Other(error)) => return Err(error),
     };
     compile::compile(ctx, request, source, probes, world)
+}
+
+/// The tool or verb that a file that is not there may have meant.
+fn meant(script: &Script) -> Option<&'static str> {
+    let Script::File(path) = script else { return None };
+    let names = tools::TOOLS.iter().map(|tool| tool.name).chain(["doctor", "list", "tools", "explain"]);
+    text::nearest(path.to_str()?, names)
 }
 
 fn trace(ctx: &mut Ctx, request: &Request, script: &Script) -> Result<Exit, Error> {

@@ -76,6 +76,8 @@ fn wrong_words_end_with_2() {
     assert_eq!(said.err, "ERROR: Failed to parse pid: invalid trailing bytes: 111a1\n");
     let said = trace(["nosuchfile.bt"]).ends(66);
     assert_eq!(said.err, "ERROR: failed to open file 'nosuchfile.bt': No such file or directory\n");
+    let said = trace(["opensnop"]).ends(66);
+    assert!(said.err.contains("did you mean 'opensnoop'?"), "{}", said.err);
     trace(["-p", "4194300", "-e", "begin { }"]).ends(66);
 }
 

@@ -4,6 +4,8 @@
 //! plan remembers which place in the script that is. Neighbours: `load` and `attach` fail with these,
 //! `edgekit_bpf::verifier` reads the log.
 
+use std::io;
+
 use edgekit_bpf::emit::{Code, EmitError};
 use edgekit_bpf::verifier;
 use edgekit_core::{Error, Exit};
@@ -33,7 +35,7 @@ pub fn of_load(error: LoadError, plan: &Plan, codes: &[Code]) -> Refusal {
                 cause => cause,
             };
             let message = match why.message {
-                "" => std::io::Error::from_raw_os_error(errno).to_string(),
+                "" => io::Error::from_raw_os_error(errno).to_string(),
                 message => message.to_owned(),
             };
             let name = plan.programs.get(program).map_or("", |p| p.name.as_str());
@@ -87,10 +89,18 @@ pub fn of_kernel(error: edgekit_bpf::Error) -> Error {
 pub fn of_attach(error: AttachError) -> Error {
     let text = error.to_string();
     match error {
-        AttachError::Kernel { source, .. } => {
+        AttachError::Kernel { name, source } => {
+            // The kernel's words alone: which probe it is has been said.
+            let words =
+                source.errno().map(|n| edgekit_core::text::io_reason(&io::Error::from_raw_os_error(n)));
+            let absent = matches!(source.errno(), Some(libc::ENOENT | libc::EOPNOTSUPP | libc::ENODEV));
             let inner = of_kernel(source);
+            let text = words.map_or(text, |words| format!("unable to attach probe {name}: {words}"));
             let out = Error::new(inner.exit(), text);
             match inner.hint_text() {
+                _ if absent && name.starts_with("hardware:") => {
+                    out.hint("there are no hardware counters here, as in most virtual machines; software:* events work")
+                }
                 Some(hint) => out.hint(hint),
                 None => out,
             }
