@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use super::Sema;
+use super::ctypes::MAX_VALUE;
 use super::infer::type_name;
 use super::value::{Value, binary, cast, const_u64, node};
 use crate::diag::Span;
@@ -249,6 +250,8 @@ impl Sema<'_> {
         span: Span,
     ) -> Option<Value> {
         let known = at.and_then(|at| u32::try_from(at).ok()).and_then(|at| at.checked_mul(of.size()));
+        // Far behind an array of unknown length the sum of offsets would not fit.
+        let known = known.filter(|offset| *offset <= MAX_VALUE);
         if let Some(offset) = known {
             return self.part(base, Ty::clone(of), offset, None, span);
         }
@@ -296,7 +299,7 @@ impl Sema<'_> {
                 return self.fail(span, format!("'{ty}' is not a c_type."));
             };
             let member = self.member(of, name)?;
-            total += member.offset;
+            total = total.saturating_add(member.offset);
             ty = member.ty;
         }
         Some(super::exprs::sized(total, span))

@@ -53,6 +53,10 @@ impl Sema<'_> {
         if let Some(value) = self.builtin(name, span) {
             return value;
         }
+        if super::calls::is_bare(name) {
+            let call = ast::Call { name: ast::Ident { name: name.to_owned(), span }, args: Vec::new() };
+            return self.call(&call, span);
+        }
         if let Some(value) = self.constant(name, span) {
             return Some(value);
         }

@@ -13,6 +13,9 @@ use crate::syntax::ast::{self, TypeKind};
 use crate::syntax::cdef::{self, BitRange, KernelKind, KernelTypes};
 use crate::ty::{Bits, EnumDef, Field, Int, Space, Struct, Ty};
 
+/// Bytes of a type that a script may name; what a program can hold is far less.
+pub(super) const MAX_VALUE: u32 = 1 << 20;
+
 /// Structs already laid out; `None` while that is going on, or when it failed.
 #[derive(Default)]
 pub(super) struct CTypes<'a> {
@@ -89,14 +92,16 @@ impl<'a> Sema<'a> {
                     return self.fail(ty.span, "an array needs elements with a size");
                 }
                 let length = length.unwrap_or(0);
-                match u32::try_from(length).ok().filter(|n| n.checked_mul(element.size()).is_some()) {
+                let fits = |n: &u32| n.checked_mul(element.size()).is_some_and(|bytes| bytes <= MAX_VALUE);
+                match u32::try_from(length).ok().filter(fits) {
                     Some(length) => Some(Ty::Array(Rc::new(element), length)),
                     None => self.fail(ty.span, format!("an array of {length} elements is too big")),
                 }
             }
             TypeKind::Sized { name, size } => {
-                let Some(size) = u32::try_from(*size).ok().filter(|n| *n <= i32::MAX as u32) else {
-                    return self.fail(ty.span, format!("{name}[{size}] is too big"));
+                let Some(size) = u32::try_from(*size).ok().filter(|n| *n <= MAX_VALUE) else {
+                    return self
+                        .fail(ty.span, format!("{name}[{size}] is too big, the limit is {MAX_VALUE}"));
                 };
                 Some(match name.as_str() {
                     "buffer" => Ty::Buf(size),

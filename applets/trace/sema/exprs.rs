@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use super::Sema;
+use super::ctypes::MAX_VALUE;
 use super::infer::{Flex, join, type_name};
 use super::value::{Value, block, node};
 use crate::diag::Span;
@@ -133,6 +134,11 @@ impl Sema<'_> {
                 let ty = type_name(value.ty());
                 return self.fail(value.span(), format!("Tuple elements must not be of type '{ty}'"));
             }
+        }
+        let bytes: u64 = items.iter().map(|(_, v)| u64::from(v.ty().size()) + 8).sum();
+        if bytes > u64::from(MAX_VALUE) {
+            return self
+                .fail(span, format!("this tuple is too big: {bytes} bytes, the limit is {MAX_VALUE}"));
         }
         let ty = Tuple::new(items.iter().map(|(name, v)| (name.clone(), v.ty().clone())));
         let flex: Rc<[Flex]> = items.iter().map(|(_, v)| v.flex.clone()).collect();

@@ -173,8 +173,14 @@ impl World for KernelWorld<'_> {
 
     fn raw_tracepoint_args(&self, event: &str) -> Option<Vec<(String, Ty)>> {
         let index = self.index()?;
-        let typedef = index.typedef_named(&format!("btf_trace_{event}"))?;
-        let proto = index.proto_of(typedef.id()).ok()??;
+        // The typedef knows the types; only the functions that call the probes know the names as well.
+        let named = ["__bpf_trace_", "__traceiter_"].map(|prefix| format!("{prefix}{event}"));
+        let named = named.iter().find_map(|function| index.func_named(function));
+        let of = match named {
+            Some(function) => function,
+            None => index.typedef_named(&format!("btf_trace_{event}"))?,
+        };
+        let proto = index.proto_of(of.id()).ok()??;
         // The first parameter is the tracer's own.
         let params = proto.params().skip(1).enumerate().map(|(i, param)| {
             let name = if param.name.is_empty() { format!("arg{i}") } else { param.name.to_owned() };

@@ -377,7 +377,11 @@ fn ends_flow(kind: &ast::StmtKind) -> bool {
 }
 
 fn is_exit(expr: &ast::Expr) -> bool {
-    matches!(&expr.kind, ast::ExprKind::Call(call) if call.name.name == "exit")
+    match &expr.kind {
+        ast::ExprKind::Call(call) => call.name.name == "exit",
+        ast::ExprKind::Ident(name) => name == "exit",
+        _ => false,
+    }
 }
 
 /// Keeps a value's side effects and drops the value when it has none.

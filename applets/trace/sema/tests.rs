@@ -348,6 +348,19 @@ fn types_that_never_settle_end() {
 }
 
 #[test]
+fn sizes_are_bounded() {
+    for program in [
+        "begin { let $a: int8[4000000000]; }",
+        "begin { $a = (string[4000000000])\"x\"; }",
+        "struct s { char a[2000000000]; char b[2000000000]; } begin { print(sizeof(struct s)); }",
+        "begin { let $a: int8[600000]; $b = ($a, $a); }",
+    ] {
+        assert!(said(program).contains("too big"), "{program}");
+    }
+    body("begin { $p = (int8*)8; print($p[4294967295]); }");
+}
+
+#[test]
 fn deep_trees_do_not_overflow() {
     let deep = format!("begin {{ $a = 1; $b = {}$a{}; }}", "(1 + ".repeat(60), ")".repeat(60));
     tree(&deep);

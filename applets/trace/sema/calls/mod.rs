@@ -131,6 +131,11 @@ pub(super) fn is_function(name: &str) -> bool {
     is_feed(name) || names().any(|n| n == name) || UNSUPPORTED.iter().any(|(n, _)| *n == name)
 }
 
+/// A function that may be written without `()`.
+pub(super) fn is_bare(name: &str) -> bool {
+    FUNCTIONS.iter().any(|f| f.name == name && f.min == 0)
+}
+
 impl Sema<'_> {
     pub(super) fn call(&mut self, call: &ast::Call, span: Span) -> Option<Value> {
         let written = call.name.name.as_str();

@@ -195,10 +195,7 @@ pub(super) fn buf(sema: &mut Sema<'_>, call: &ast::Call, span: Span) -> Option<V
 
 /// Text as it is, or read through a pointer to it.
 fn text_arg(sema: &mut Sema<'_>, call: &ast::Call, at: usize) -> Option<Value> {
-    let value = match parameter(&call.args[at]) {
-        Some(_) => sema.arg(call, at)?,
-        None => sema.arg(call, at)?,
-    };
+    let value = sema.arg(call, at)?;
     let span = value.span();
     match value.ty().clone() {
         Ty::Str(_) => Some(value),
