@@ -146,7 +146,7 @@ pub struct VarDef {
 }
 
 /// A record that programs send to user space: what to do there, and the types of the values it carries.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct EventDef {
     pub kind: EventKind,
     pub args: Vec<Ty>,

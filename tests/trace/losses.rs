@@ -40,3 +40,20 @@ fn a_full_map_is_said() {
     let said = program("config = { max_map_keys = 1 } begin { @a[1] = count(); @a[2] = count(); }").ends(0);
     assert!(said.err.contains("Map full"), "{}", said.err);
 }
+
+#[test]
+fn failures_of_helpers_are_told_with_their_place() {
+    if !can_trace() {
+        return;
+    }
+    let text = "begin { @[1] = 1; printf(\"%d\\n\", @[2]); @s = str(8); delete(@, 3); exit(); }";
+    let said = trace(["-k", "-e", text]).ends(0);
+    let places: Vec<&str> =
+        said.err.lines().filter(|line| line.contains("WARNING: ") && line.starts_with("stdin:")).collect();
+    assert_eq!(places.len(), 3, "{said:?}");
+    assert!(places[0].starts_with("stdin:1:34-38: WARNING: Can't lookup map element"), "{said:?}");
+    assert!(said.err.contains("helper: probe_read_kernel_str, retcode: -34"), "{said:?}");
+    assert!(places[2].contains("Can't delete map element"), "{said:?}");
+    // Without -k the same program only counts.
+    assert!(!trace(["-e", text]).ends(0).err.contains("stdin:"));
+}

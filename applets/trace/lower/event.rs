@@ -4,6 +4,7 @@
 //! frame and copied, so that only the string's own bytes travel. A full ring is counted, and `exit()` is said in
 //! the control word as well, so that it cannot be lost.
 
+use edgekit_bpf::helpers;
 use edgekit_bpf::ir::{Alu, Cond, Reg, Width};
 
 use super::expr::width;
@@ -11,7 +12,7 @@ use super::r#gen::Gen;
 use super::memory::Mem;
 use super::{Result, helper};
 use crate::plan::{EVENT_HEADER, Event, Loss, control};
-use crate::tree::{Builtin, EventId, EventKind, Expr, ExprKind, Func};
+use crate::tree::{Builtin, EventDef, EventId, EventKind, Expr, ExprKind, Func};
 use crate::ty::Ty;
 
 /// An argument on its way into a record.
@@ -123,7 +124,36 @@ impl Gen<'_> {
         let ring = self.tables.ring(self.tree.config.ring_bytes);
         let (m, p) = (self.f.b.map_ptr(ring), self.addr(rec));
         let ret = self.call(helper::RINGBUF_OUTPUT, &[m.into(), p.into(), bytes.into(), 0.into()]);
-        self.count_loss_if_negative(ret, Loss::RingFull);
+        self.lost_if_negative(ret);
+    }
+
+    /// A failure report that finds the ring full is itself only counted, as any event is.
+    fn lost_if_negative(&mut self, ret: Reg) {
+        let (bad, good) = (self.f.b.block(), self.f.b.block());
+        self.f.b.branch(Cond::Slt, ret, 0, bad, good);
+        self.f.b.switch(bad);
+        self.count_loss(Loss::RingFull);
+        self.f.b.jump(good);
+        self.f.b.switch(good);
+    }
+
+    /// Under `-k`: tells user space which helper failed at this place, and how.
+    pub(super) fn report_failure(&mut self, helper: u32, code: Reg) {
+        if !self.tree.config.check_helpers {
+            return;
+        }
+        let what = helpers::name(helper).unwrap_or("helper").into();
+        let def = EventDef { kind: EventKind::HelperError { what }, args: vec![Ty::I32], span: self.span };
+        let event = Event::new(def.clone());
+        let id = EventId((self.events.len() + self.tables.failures.len()) as u32);
+        self.tables.failures.push(def);
+        let mark = self.mark();
+        let rec = self.alloc(event.size);
+        self.header(rec, id);
+        self.store_at(rec.plus(event.offsets[0]), code, Width::B4);
+        let bytes = self.f.b.imm(i64::from(event.size));
+        self.output(rec, bytes);
+        self.release(mark);
     }
 
     fn prepare<'e>(&mut self, e: &'e Expr) -> Result<Arg<'e>> {

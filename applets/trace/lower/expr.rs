@@ -37,7 +37,10 @@ impl Gen<'_> {
                 let loc = self.f.b.alu(Alu::And, loc, 0xffff);
                 Ok(self.f.b.alu(Alu::Add, ctx, loc))
             }
-            ExprKind::MapGet { map, key } => self.map_scalar(*map, key.as_deref(), &e.ty),
+            ExprKind::MapGet { map, key } => {
+                self.at_lookup(e.span);
+                self.map_scalar(*map, key.as_deref(), &e.ty)
+            }
             ExprKind::HasKey { map, key } => {
                 let p = self.lookup(*map, Some(key))?;
                 Ok(self.is_not_zero(p))

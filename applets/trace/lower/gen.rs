@@ -255,12 +255,13 @@ impl<'a> Gen<'a> {
         self.f.b.switch(out);
     }
 
-    /// Counts a loss when a helper's result is negative.
-    pub(super) fn count_loss_if_negative(&mut self, ret: Reg, cause: Loss) {
+    /// Counts a loss, and under `-k` reports it, when a helper's result is negative.
+    pub(super) fn check(&mut self, ret: Reg, helper: u32, cause: Loss) {
         let (bad, good) = (self.f.b.block(), self.f.b.block());
         self.f.b.branch(Cond::Slt, ret, 0, bad, good);
         self.f.b.switch(bad);
         self.count_loss(cause);
+        self.report_failure(helper, ret);
         self.f.b.jump(good);
         self.f.b.switch(good);
     }

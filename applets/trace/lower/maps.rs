@@ -58,14 +58,24 @@ impl Gen<'_> {
             return Ok(self.load_scalar(Mem::at(p), ty));
         }
         let dst = self.f.b.copy(0);
-        let (some, out) = (self.f.b.block(), self.f.b.block());
-        self.f.b.branch(Cond::Ne, p, 0, some, out);
+        let (some, none, out) = (self.f.b.block(), self.f.b.block(), self.f.b.block());
+        self.f.b.branch(Cond::Ne, p, 0, some, none);
         self.f.b.switch(some);
         let v = self.load_scalar(Mem::at(p), ty);
         self.f.b.mov(dst, v);
         self.f.b.jump(out);
+        self.f.b.switch(none);
+        self.report_failure(helper::MAP_LOOKUP_ELEM, p);
+        self.f.b.jump(out);
         self.f.b.switch(out);
         Ok(dst)
+    }
+
+    /// Under `-k` a missing key is reported at the place where the map is read.
+    pub(super) fn at_lookup(&mut self, span: crate::diag::Span) {
+        if self.tree.config.check_helpers {
+            self.at(span);
+        }
     }
 
     /// `@m[key] = value`.
@@ -115,7 +125,7 @@ impl Gen<'_> {
     /// Writes an entry; a full map is counted.
     pub(super) fn update(&mut self, map: MapId, key: Mem, value: Mem, flags: i32) {
         let ret = self.update_quietly(map, key, value, flags);
-        self.count_loss_if_negative(ret, Loss::MapFull);
+        self.check(ret, helper::MAP_UPDATE_ELEM, Loss::MapFull);
     }
 
     pub(super) fn update_quietly(&mut self, map: MapId, key: Mem, value: Mem, flags: i32) -> Reg {
@@ -171,7 +181,7 @@ impl Gen<'_> {
         self.f.b.switch(make);
         let zeros = self.zeros(size);
         // Another CPU may make it first: that is as good, so only a null after this is a full map.
-        self.update_quietly(map, k, zeros, helper::BPF_NOEXIST);
+        let made = self.update_quietly(map, k, zeros, helper::BPF_NOEXIST);
         let (ka, m) = (self.addr(k), self.f.b.map_ptr(r));
         let p = self.call(helper::MAP_LOOKUP_ELEM, &[m.into(), ka.into()]);
         self.f.b.mov(dst, p);
@@ -179,6 +189,7 @@ impl Gen<'_> {
         self.f.b.branch(Cond::Eq, p, 0, full, out);
         self.f.b.switch(full);
         self.count_loss(Loss::MapFull);
+        self.report_failure(helper::MAP_UPDATE_ELEM, made);
         self.f.b.jump(out);
         self.f.b.switch(out);
         dst
@@ -208,10 +219,13 @@ impl Gen<'_> {
         let ret = self.call(helper::MAP_DELETE_ELEM, &[m.into(), k.into()]);
         let ret = self.extend(ret, Int::I32);
         let gone = self.f.b.copy(0);
-        let (yes, out) = (self.f.b.block(), self.f.b.block());
-        self.f.b.branch(Cond::Eq, ret, 0, yes, out);
+        let (yes, no, out) = (self.f.b.block(), self.f.b.block(), self.f.b.block());
+        self.f.b.branch(Cond::Eq, ret, 0, yes, no);
         self.f.b.switch(yes);
         self.f.b.mov(gone, 1);
+        self.f.b.jump(out);
+        self.f.b.switch(no);
+        self.report_failure(helper::MAP_DELETE_ELEM, ret);
         self.f.b.jump(out);
         self.f.b.switch(out);
         Ok(gone)

@@ -246,7 +246,7 @@ impl Gen<'_> {
     pub(super) fn probe_read(&mut self, helper: u32, dst: Mem, bytes: u32, addr: Reg) {
         let d = self.addr(dst);
         let ret = self.call(helper, &[d.into(), (bytes as i32).into(), addr.into()]);
-        self.count_loss_if_negative(ret, Loss::Fault);
+        self.check(ret, helper, Loss::Fault);
     }
 
     /// Jumps to `differ` unless the first `bytes` of both places are equal; goes on in a new block.

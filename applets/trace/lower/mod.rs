@@ -65,7 +65,7 @@ type Result<T> = std::result::Result<T, Error>;
 
 /// Compiles a typed tree for `target`.
 pub fn lower(mut tree: Tree, target: &Target) -> Result<Plan> {
-    let events: Vec<Event> = std::mem::take(&mut tree.events).into_iter().map(Event::new).collect();
+    let mut events: Vec<Event> = std::mem::take(&mut tree.events).into_iter().map(Event::new).collect();
     let mut tables = Tables::new(&tree);
     let mut programs = Vec::with_capacity(tree.probes.len());
     for (index, probe) in tree.probes.iter().enumerate() {
@@ -73,6 +73,7 @@ pub fn lower(mut tree: Tree, target: &Target) -> Result<Plan> {
             Gen::new(&tree, &events, &mut tables, target, index as u32, probe).probe(probe)?;
         programs.push(Program { name: probe.name.clone(), attach: probe.attach.clone(), code, origins });
     }
+    events.extend(std::mem::take(&mut tables.failures).into_iter().map(Event::new));
     let script = tables.script.clone();
     let script_maps = std::mem::take(&mut tree.maps)
         .into_iter()

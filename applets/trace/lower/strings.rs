@@ -47,7 +47,7 @@ impl Gen<'_> {
         let to = self.addr(dst);
         let h = if user { helper::PROBE_READ_USER_STR } else { helper::PROBE_READ_KERNEL_STR };
         let ret = self.call(h, &[to.into(), n, a.into()]);
-        self.count_loss_if_negative(ret, Loss::Fault);
+        self.check(ret, h, Loss::Fault);
         Ok(ret)
     }
 
@@ -71,7 +71,7 @@ impl Gen<'_> {
         self.store_at(dst, n, Width::B4);
         let to = self.addr(dst.plus(4));
         let ret = self.call(helper, &[to.into(), n.into(), addr.into()]);
-        self.count_loss_if_negative(ret, Loss::Fault);
+        self.check(ret, helper, Loss::Fault);
         Ok(())
     }
 

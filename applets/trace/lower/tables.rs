@@ -6,7 +6,7 @@
 use edgekit_bpf::ir::MapRef;
 
 use crate::plan::{KernelMap, LOSS_CAUSES, MapSpec, control};
-use crate::tree::{MapDef, MapKind, Tree};
+use crate::tree::{EventDef, MapDef, MapKind, Tree};
 use crate::ty::{Agg, Ty};
 
 pub(super) struct Tables {
@@ -17,6 +17,8 @@ pub(super) struct Tables {
     pub(super) ring: Option<MapRef>,
     pub(super) stacks: Option<MapRef>,
     zeros: Option<MapRef>,
+    /// Failure reports of `-k`, numbered behind the tree's own events.
+    pub(super) failures: Vec<EventDef>,
 }
 
 impl Tables {
@@ -28,7 +30,7 @@ impl Tables {
         loss.kind = KernelMap::PerCpuArray;
         loss.max_entries = (tree.probes.len() as u32 * LOSS_CAUSES).max(1);
         let loss = push(&mut specs, loss);
-        Tables { specs, script, control, loss, ring: None, stacks: None, zeros: None }
+        Tables { specs, script, control, loss, ring: None, stacks: None, zeros: None, failures: Vec::new() }
     }
 
     pub(super) fn ring(&mut self, bytes: u32) -> MapRef {

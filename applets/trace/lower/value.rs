@@ -29,6 +29,7 @@ impl Gen<'_> {
                 }
             }
             ExprKind::MapGet { map, key } if !e.ty.is_scalar() && !self.is_agg(*map) => {
+                self.at_lookup(e.span);
                 let p = self.lookup(*map, key.as_deref())?;
                 return Ok(self.or_zeros(p, e.ty.size()));
             }
@@ -55,6 +56,7 @@ impl Gen<'_> {
         let (null, out) = (self.f.b.block(), self.f.b.block());
         self.f.b.branch(Cond::Eq, p, 0, null, out);
         self.f.b.switch(null);
+        self.report_failure(helper::MAP_LOOKUP_ELEM, p);
         let zeros = self.zeros(bytes);
         let zeros = self.addr(zeros);
         self.f.b.mov(dst, zeros);
@@ -136,7 +138,7 @@ impl Gen<'_> {
                     let h = super::strings::str_helper(*space);
                     let to = self.addr(dst);
                     let r = self.call(h, &[to.into(), (n as i32).into(), a.into()]);
-                    self.count_loss_if_negative(r, Loss::Fault);
+                    self.check(r, h, Loss::Fault);
                 } else {
                     self.probe_read(read_helper(*space), dst, e.ty.size().min(ty.size()), a);
                 }
