@@ -133,7 +133,7 @@ prepare_tools() {
     bin=$(tools_bin)
     dir=${bin%/bin}
     [ ! -e "$dir/complete" ] || return 0
-    say "fetching zig, cargo-zigbuild, cargo-deny and cargo-nextest (pinned in scripts/lib/tools.txt)"
+    say "fetching zig and cargo tools, pinned in scripts/lib/tools.txt"
     rm -rf "$dir"
     mkdir -p "${dir%/*}"
     if ! {
