@@ -1,0 +1,1 @@
+//! HTTP where it is not hot: server and client on hyper.

@@ -1,0 +1,1 @@
+//! Durable state: atomic publish, journal and snapshots, locks, quarantine.

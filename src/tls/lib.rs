@@ -1,0 +1,1 @@
+//! The one crypto provider; keys, certificates and trust, swapped while serving.
