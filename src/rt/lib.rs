@@ -6,7 +6,13 @@
 
 pub mod caps;
 pub mod child;
+pub mod control;
+mod daemon;
 pub mod host;
+pub mod log;
+pub mod metrics;
+mod notify;
+mod ports;
 pub mod resolve;
 mod scope;
 pub mod service;
@@ -14,6 +20,8 @@ mod signals;
 mod sys;
 pub mod watch;
 
+pub use daemon::{Definition, Host, Settings};
+pub use ports::Ports;
 pub use resolve::{ResolveError, Resolver};
 pub use scope::Scope;
 pub use service::{Service, Verdict};

@@ -17,8 +17,20 @@ use edgekit_core::{Clock, Error, Exit};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tracing::{Instrument, Span};
 
+use crate::metrics::Metrics;
+use crate::ports::Ports;
 use crate::{BoxFuture, Resolver};
+
+/// What all services of a process share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    pub(crate) resolver: Resolver,
+    pub(crate) metrics: Metrics,
+    pub(crate) ports: Arc<Ports>,
+}
 
 /// The surroundings of one service, from one start of it to its end. Cheap to clone.
 #[derive(Clone)]
@@ -28,8 +40,9 @@ pub struct Scope {
 
 struct Inner {
     name: Arc<str>,
-    clock: Clock,
-    resolver: Resolver,
+    shared: Shared,
+    /// Names the service in each line its tasks and threads log.
+    span: Span,
     failures: mpsc::UnboundedSender<Error>,
     tasks: Mutex<JoinSet<()>>,
     threads: Mutex<Vec<Worker>>,
@@ -46,16 +59,12 @@ struct Worker {
 
 impl Scope {
     /// A scope and the place where its first failures arrive.
-    pub(crate) fn new(
-        name: &str,
-        clock: Clock,
-        resolver: Resolver,
-    ) -> (Scope, mpsc::UnboundedReceiver<Error>) {
+    pub(crate) fn new(name: &str, shared: Shared, span: Span) -> (Scope, mpsc::UnboundedReceiver<Error>) {
         let (failures, failed) = mpsc::unbounded_channel();
         let inner = Inner {
             name: Arc::from(name),
-            clock,
-            resolver,
+            shared,
+            span,
             failures,
             tasks: Mutex::default(),
             threads: Mutex::default(),
@@ -70,12 +79,22 @@ impl Scope {
 
     /// The time.
     pub fn clock(&self) -> &Clock {
-        &self.inner.clock
+        &self.inner.shared.clock
+    }
+
+    /// The process's metrics.
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.shared.metrics
+    }
+
+    /// What was opened before the start, by name.
+    pub fn ports(&self) -> &Ports {
+        &self.inner.shared.ports
     }
 
     /// The resolver all services of the process share.
     pub fn resolver(&self) -> &Resolver {
-        &self.inner.resolver
+        &self.inner.shared.resolver
     }
 
     /// Runs `task` on the control runtime until it or the service ends. An error or a panic ends the
@@ -85,12 +104,13 @@ impl Scope {
         let mut tasks = lock(&self.inner.tasks);
         // What has finished is let go of here, so that a service may spawn for ever.
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(async move {
+        let body = async move {
             if let Err(error) = caught(Box::pin(task)).await.and_then(|result| result) {
                 // Nobody listens once the service is being ended.
                 drop(failures.send(error));
             }
-        });
+        };
+        tasks.spawn(body.instrument(self.inner.span.clone()));
     }
 
     /// Runs a future that need not be `Send` on a thread and a runtime of its own. It is dropped
@@ -106,7 +126,9 @@ impl Scope {
         let (stop, stopped) = oneshot::channel::<()>();
         let (ending, ended) = oneshot::channel::<()>();
         let failures = self.inner.failures.clone();
+        let span = self.inner.span.clone();
         let body = move || {
+            let _inside = span.entered();
             let ran = catch_unwind(AssertUnwindSafe(|| run_worker(work, stopped)));
             if let Err(error) = ran.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))) {
                 drop(failures.send(error));
@@ -182,9 +204,13 @@ impl<T> Future for Caught<'_, T> {
 
 /// A panic as an error: a fault of ours, with its message.
 pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Error {
+    Error::new(Exit::BUG, format!("panicked: {}", message_of(payload)))
+}
+
+/// What a panic said.
+pub(crate) fn message_of(payload: &(dyn Any + Send)) -> &str {
     let words = payload.downcast_ref::<&str>().copied();
-    let words = words.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    Error::new(Exit::BUG, format!("panicked: {}", words.unwrap_or("without a message")))
+    words.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }
 
 /// A lock whose holder panicked is still good here: no invariant spans two statements.

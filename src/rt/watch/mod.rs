@@ -19,10 +19,10 @@ use std::time::Duration;
 
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, timeout_at};
 
+use crate::sys;
 use chain::{Fingerprint, Wanted};
 
 /// A writer that pauses this long is taken to be done.
@@ -50,7 +50,7 @@ impl Watch {
     /// Those of inotify(7): most often `fs.inotify.max_user_instances` or `max_user_watches`.
     pub fn new<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> io::Result<Watch> {
         let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
-        let inotify = AsyncFd::with_interest(inotify, Interest::READABLE)?;
+        let inotify = sys::readable(inotify)?;
         let files = paths.into_iter().map(|path| File { path: path.into(), seen: None }).collect();
         let mut watch = Watch { inotify, files, watches: HashMap::new() };
         watch.rewatch()?;
