@@ -128,6 +128,14 @@ impl Fs for Disk {
         process::geteuid().as_raw()
     }
 
+    fn random(&self) -> io::Result<u64> {
+        let mut bytes = [0; 8];
+        rustix::io::retry_on_intr(|| {
+            rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+        })?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+
     fn is_alive(&self, id: u32) -> bool {
         let pid = i32::try_from(id).ok().and_then(process::Pid::from_raw);
         pid.is_some_and(|pid| process::test_kill_process(pid) != Err(Errno::SRCH))

@@ -83,6 +83,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     fn process(&self) -> u32 {
         std::process::id()
     }
+    /// A number nobody can foresee: marks what was written together.
+    fn random(&self) -> io::Result<u64>;
     /// True if a process of this id may be alive.
     fn is_alive(&self, process: u32) -> bool;
 }

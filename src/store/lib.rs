@@ -14,21 +14,21 @@
 //! from a thread that may block. Above it are `tls`, `rules` and the applets; below it only `core`.
 #![forbid(unsafe_code)]
 
-//J mod block;
-//J mod crc;
+mod block;
+mod crc;
 mod disk;
 mod error;
 mod fs;
-//J pub mod journal;
+pub mod journal;
 mod lock;
 #[cfg(any(test, feature = "proof"))]
 pub mod proof;
 pub mod publish;
-//J mod table;
+mod table;
 
 pub use disk::Disk;
 pub use error::Error;
 pub use fs::{Access, File, Fs, Kind, Stat};
-//J pub use journal::{Event, Journal, Options, State, Ticket};
+pub use journal::{Event, Journal, Options, State, Ticket};
 pub use lock::Lock;
-//J pub use table::{Batch, Table};
+pub use table::{Batch, Table};
