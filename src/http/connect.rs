@@ -223,4 +223,32 @@ mod tests {
         assert_eq!(error.to_string(), format!("cannot connect to {closed}: connection refused"));
         assert!(race(Vec::new(), "x").await.is_err());
     }
+
+    /// An address that takes no connection and refuses none, with what keeps it so.
+    async fn full() -> (SocketAddr, tokio::net::TcpListener, Vec<TcpStream>) {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut held = Vec::new();
+        while let Ok(stream) =
+            tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await
+        {
+            held.push(stream.unwrap());
+        }
+        (address, listener, held)
+    }
+
+    #[tokio::test]
+    async fn a_silent_address_does_not_hold_the_others_up() {
+        let (silent, _listener, _held) = full().await;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let good = listener.local_addr().unwrap();
+        let clock = edgekit_core::Clock::system();
+        let start = clock.monotonic();
+        let stream = race(vec![silent, good], "x").await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), good);
+        let took = clock.monotonic() - start;
+        assert!(took >= STAGGER && took < 3 * STAGGER, "{took:?}");
+    }
 }

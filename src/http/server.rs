@@ -184,11 +184,16 @@ where
 }
 
 /// How far the server is from its end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Phase {
     Open,
     Draining,
     Over,
+}
+
+/// Waits until the server is at `wanted` or beyond. One that is gone altogether is.
+async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
+    drop(phase.wait_for(|phase| *phase >= wanted).await);
 }
 
 /// What a drain has done.
@@ -258,8 +263,7 @@ impl Server {
         let mut running = JoinSet::new();
         loop {
             tokio::select! {
-                // Failing means that the server is gone, which holds the sender: it cannot be.
-                _ = phase.wait_for(|phase| *phase != Phase::Open) => break,
+                () = reached(&mut phase, Phase::Draining) => break,
                 Some(ended) = running.join_next() => shared.note(&ended),
                 accepted = shared.next(&listener) => match accepted {
                     Some((slot, connection)) => {
@@ -276,7 +280,7 @@ impl Server {
         drop(listener);
         loop {
             tokio::select! {
-                _ = phase.wait_for(|phase| *phase == Phase::Over) => break,
+                () = reached(&mut phase, Phase::Over) => break,
                 ended = running.join_next() => match ended {
                     Some(ended) => shared.note(&ended),
                     None => return,
@@ -402,7 +406,7 @@ impl Shared {
         let mut phase = self.phase.subscribe();
         tokio::select! {
             ended = connection.as_mut() => return ended,
-            _ = phase.wait_for(|phase| *phase != Phase::Open) => connection.as_mut().graceful_shutdown(),
+            () = reached(&mut phase, Phase::Draining) => connection.as_mut().graceful_shutdown(),
         }
         connection.await
     }
