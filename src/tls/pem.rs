@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(flaw("-----BEGIN CERTIFICATE-----\nAAEC\n-----END X509 CRL-----\n").0, 3);
         assert_eq!(flaw("-----BEGIN CERTIFICATE-----\nAAEC\n-----BEGIN CERTIFICATE-----\n").0, 3);
         assert_eq!(flaw("-----END CERTIFICATE-----\n").0, 1);
-        assert_eq!(flaw("-----BEGIN CERTIFICATE-----\nAAE\n-----END CERTIFICATE-----\n").0, 1);
+        assert_eq!(flaw("-----BEGIN CERTIFICATE-----\nAAECA\n-----END CERTIFICATE-----\n").0, 1);
         assert!(flaw("  -----BEGIN CERTIFICATE-----\nAAEC\n").1.contains("indented"));
     }
 

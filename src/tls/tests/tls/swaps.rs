@@ -1,6 +1,6 @@
 //! Certificates replaced while handshakes go on, in the three ways operators replace them: renamed
-//! over, behind a symbolic link, and written in place with pauses. Row 2.5 at full length
-//! see `main.rs`.
+//! over, behind a symbolic link, and written in place with pauses. Row 2.5 at full length and in a
+//! short form: see `main.rs`.
 
 use std::collections::HashSet;
 use std::fs;
