@@ -5,7 +5,7 @@
 //!
 //! Wall time has a floor and a ceiling. The floor is the later of the date of the build and the last
 //! good time ([`LastGood`], kept by whoever owns the state directory: this crate opens no store). The
-//! ceiling is [`LIFETIME`] after the build. A machine whose clock is between the two is believed. One
+//! ceiling is [`Clock::LIFETIME`] after the build. A machine whose clock is between the two is believed. One
 //! that is below (1970, no battery) or above (2100, a flipped bit) is not: [`Clock::wall`] then counts
 //! on from the floor by the boot clock, so that time still passes and a certificate of the day of the
 //! build is still valid; [`Clock::is_trusted`] is false, and nothing is kept as last good. The first
@@ -16,16 +16,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
-
-/// The floor of a file whose build told no date: 2026-01-01.
-pub const EPOCH: Duration = Duration::from_secs(1_767_225_600);
-
-/// How long after its build a file believes the machine: 20 years of 365.25 days.
-pub const LIFETIME: Duration = Duration::from_secs(20 * 31_557_600);
-
-/// How much later than the one on disk a good time must be to be worth a write: a day, because
-/// flash wears.
-pub const KEEP_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Tells the time; tests set it.
 #[derive(Clone, Debug)]
@@ -58,13 +48,23 @@ pub trait LastGood {
 }
 
 impl Clock {
-    /// The machine's clocks, with [`EPOCH`] as floor.
+    /// The floor of a file whose build told no date: 2026-01-01.
+    pub const EPOCH: Duration = Duration::from_secs(1_767_225_600);
+
+    /// How long after its build a file believes the machine: 20 years of 365.25 days.
+    pub const LIFETIME: Duration = Duration::from_secs(20 * 31_557_600);
+
+    /// How much later than the one on disk a good time must be to be worth a write while running: a
+    /// day, because flash wears.
+    pub const KEEP_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// The machine's clocks, with [`Clock::EPOCH`] as floor.
     pub const fn system() -> Clock {
         Clock {
             source: Source::System,
-            floor: EPOCH,
+            floor: Clock::EPOCH,
             floor_at: Duration::ZERO,
-            ceiling: EPOCH.saturating_add(LIFETIME),
+            ceiling: Clock::EPOCH.saturating_add(Clock::LIFETIME),
         }
     }
 
@@ -85,11 +85,11 @@ impl Clock {
         (Clock { source: Source::Hands(hands.clone()), ..Clock::fixed(wall) }, hands)
     }
 
-    /// Takes the date of the build (time since 1970) as floor, and [`LIFETIME`] after it as ceiling.
+    /// Takes the date of the build (time since 1970) as floor, and [`Clock::LIFETIME`] after it as ceiling.
     pub fn built(mut self, date: Duration) -> Clock {
-        self.floor = date.max(EPOCH);
+        self.floor = date.max(Clock::EPOCH);
         self.floor_at = self.boot();
-        self.ceiling = self.floor.saturating_add(LIFETIME);
+        self.ceiling = self.floor.saturating_add(Clock::LIFETIME);
         self
     }
 
@@ -107,7 +107,7 @@ impl Clock {
     }
 
     /// Keeps the time if it is trusted and at least `every` later than the one kept before
-    /// ([`KEEP_EVERY`] while running, zero at the end). True if it was kept.
+    /// ([`Clock::KEEP_EVERY`] while running, zero at the end). True if it was kept.
     ///
     /// # Errors
     /// Those of [`LastGood::keep`].
@@ -251,7 +251,7 @@ mod tests {
     }
 
     fn built() -> Duration {
-        EPOCH + 100 * DAY
+        Clock::EPOCH + 100 * DAY
     }
 
     #[test]
@@ -260,7 +260,7 @@ mod tests {
         let before = clock.monotonic();
         assert!(clock.monotonic() >= before);
         assert!(clock.boot() >= before);
-        assert!(clock.wall() >= EPOCH);
+        assert!(clock.wall() >= Clock::EPOCH);
         let fixed = Clock::fixed(Duration::from_secs(7));
         assert_eq!(fixed.wall(), fixed.boot());
         assert!(fixed.is_trusted());
@@ -297,7 +297,7 @@ mod tests {
         let (clock, hands) = Clock::fake(built() + 50 * DAY);
         let clock = clock.built(built());
         let mut kept = Kept::default();
-        assert!(clock.keep(&mut kept, KEEP_EVERY).unwrap());
+        assert!(clock.keep(&mut kept, Clock::KEEP_EVERY).unwrap());
         hands.set_wall(Duration::ZERO);
         let mut restarted = clock.clone();
         assert!(restarted.restore(&kept));
@@ -314,7 +314,7 @@ mod tests {
         let mut clock = clock.built(built());
         let mut kept = Kept(Some(YEAR_2100), 0);
         assert!(!clock.restore(&kept));
-        assert!(clock.keep(&mut kept, KEEP_EVERY).unwrap());
+        assert!(clock.keep(&mut kept, Clock::KEEP_EVERY).unwrap());
         assert_eq!(kept.0, Some(built() + DAY));
     }
 
@@ -324,7 +324,7 @@ mod tests {
         let clock = clock.built(built());
         let mut kept = Kept::default();
         for _ in 0..72 {
-            clock.keep(&mut kept, KEEP_EVERY).unwrap();
+            clock.keep(&mut kept, Clock::KEEP_EVERY).unwrap();
             hands.advance(DAY / 24);
         }
         assert_eq!(kept.1, 3);
@@ -332,10 +332,10 @@ mod tests {
 
     #[test]
     fn sleep_is_not_monotonic_time() {
-        let (clock, hands) = Clock::fake(EPOCH);
+        let (clock, hands) = Clock::fake(Clock::EPOCH);
         hands.advance(DAY);
         hands.sleep(DAY);
         assert_eq!((clock.boot(), clock.monotonic()), (2 * DAY, DAY));
-        assert_eq!(clock.wall(), EPOCH + 2 * DAY);
+        assert_eq!(clock.wall(), Clock::EPOCH + 2 * DAY);
     }
 }
