@@ -78,7 +78,7 @@ fn a_service_that_cannot_start_is_tried_again_beside_others_and_ends_a_process_a
     fs::write(service.scratch.join("missing"), "here now").expect("written");
     // A reload does not wait for the end of the pause.
     assert!(service.ask("POST", "/reload/echo", "").1.contains("tried again now"));
-    let mut alone = Service::spawn(Scratch::new(), &["--echo", &echo], |_| {});
+    let mut alone = Service::spawn(Scratch::new(), &["--echo", "echo=127.0.0.1:0,{}/missing"], |_| {});
     assert_eq!(alone.ended(), Some(66));
     assert!(alone.log().contains("service: cannot read '"), "{}", alone.log());
 }

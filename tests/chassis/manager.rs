@@ -66,7 +66,8 @@ fn a_socket_that_is_handed_over_is_used() {
     const MANAGER: &str = "import os, socket, sys\n\
         s = socket.create_server(('127.0.0.1', 0))\n\
         print(s.getsockname()[1], flush=True)\n\
-        os.dup2(s.fileno(), 3)\n\
+        s.fileno() == 3 or os.dup2(s.fileno(), 3)\n\
+        os.set_inheritable(3, True)\n\
         os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', LISTEN_FDNAMES='echo')\n\
         os.execv(sys.argv[1], sys.argv[1:])\n";
     let scratch = Scratch::new();
@@ -78,7 +79,7 @@ fn a_socket_that_is_handed_over_is_used() {
         .args(["--echo", &format!("echo=192.0.2.1:1,{}/text", scratch.path().display())])
         .env("RUNTIME_DIRECTORY", scratch.path())
         .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::null())
+        .stderr(fs::File::create(scratch.join("log")).expect("a log"))
         .spawn()
         .expect("python3 starts");
     let mut line = String::new();
@@ -87,7 +88,11 @@ fn a_socket_that_is_handed_over_is_used() {
     let port: u16 = line.trim().parse().expect("a port");
     let begin = Instant::now();
     while !echoes(port) {
-        assert!(begin.elapsed() < Duration::from_secs(10), "it does not serve what it was given");
+        assert!(
+            begin.elapsed() < Duration::from_secs(10),
+            "{}",
+            fs::read_to_string(scratch.join("log")).unwrap_or_default()
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
     drop(child.kill());

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::harness::{Said, Scratch, binary, say};
 
-/// Where Cargo puts examples, seen from a test.
+/// Where Cargo puts examples, seen from a test; `--test e2e` alone does not build them.
 pub(super) fn program() -> PathBuf {
     let given = std::env::var_os("EDGEKIT_SERVICE").map(PathBuf::from);
     given.unwrap_or_else(|| {

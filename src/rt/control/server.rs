@@ -90,10 +90,19 @@ async fn answer(mut stream: UnixStream, group: Option<u32>, routes: &Routes) -> 
         },
         Err(_) => Response::error(408, "the request took too long"),
     };
-    match timeout(PATIENCE, stream.write_all(&response.to_bytes())).await {
-        Ok(written) => written,
-        Err(_) => Ok(()),
-    }
+    let written = timeout(PATIENCE, async {
+        stream.write_all(&response.to_bytes()).await?;
+        stream.shutdown().await?;
+        // Closing on bytes that were not read would take the answer back from the caller.
+        let mut rest = [0; 1024];
+        for _ in 0..wire::MAX_BODY / rest.len() {
+            if stream.read(&mut rest).await? == 0 {
+                break;
+            }
+        }
+        Ok(())
+    });
+    written.await.unwrap_or(Ok(()))
 }
 
 /// Reads one request with its body.
