@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
 
 use crate::der::{self, Reader};
 use crate::error::{Error, Place, Problem};
-use crate::provider;
 
 /// A key ready to sign; what it was made from is wiped by its owner.
 pub(crate) fn signing_key(key: &PrivateKeyDer<'static>, place: &Place) -> Result<Arc<dyn SigningKey>, Error> {
-    provider().key_provider.load_private_key(key.clone_key()).map_err(|_| {
+    // By reference, where the provider's own way would leave a copy that nobody wipes.
+    any_supported_type(key).map_err(|_| {
         let problem = match describe(key) {
             Some(kind) => Problem::UnsupportedKey(kind),
             None => Problem::Malformed("private key"),

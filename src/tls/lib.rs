@@ -19,7 +19,7 @@
 //! floor (the date of the build or the last good time). Peers whose certificates were issued after
 //! that are not valid yet until the clock is set; what this process serves itself does not depend on
 //! the clock: a pair that is out of its time is served, with a warning, unless the one in use is
-//! within its own.
+//! within its own and the clock is to be believed ([`edgekit_core::Clock::is_trusted`]).
 //!
 //! ```text
 //! load ── pem, der, certificate ─▶ key, chain ─▶ pair ─▶ identities ─┐

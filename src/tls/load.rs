@@ -1,6 +1,9 @@
 //! Reads files and says what is in them: certificates, keys and revocation lists, as PEM (several in
 //! one file) or DER.
 //!
+//! What held a key is wiped when dropped; aws-lc wipes its own. The buffer base64 is decoded from
+//! inside `rustls-pki-types` is not ours to wipe.
+//!
 //! Neighbours: `pem.rs` and `der.rs` take bytes apart, `key.rs` and `pair.rs` judge what is found.
 
 use std::fs::File;

@@ -11,7 +11,7 @@ use rustls::server::NoServerSessionStorage;
 use crate::chain::Usage;
 use crate::error::{Error, Problem};
 use crate::identities::{Fallback, Identities, Identity, IdentityStatus};
-use crate::material::{Material, Outcome, Report};
+use crate::material::{Material, Report};
 use crate::peer::{self, NamePattern};
 use crate::provider;
 use crate::swap::Swap;
@@ -208,35 +208,4 @@ fn build(
         config.key_log = Arc::new(KeyLogFile::new());
     }
     Ok(config)
-}
-
-impl Report {
-    /// Trust taken into use.
-    pub(crate) fn trust(anchors: &Anchors) -> Report {
-        let what = format!(
-            "{} trusted root certificates and {} revocation lists",
-            anchors.roots.len(),
-            anchors.crls.len()
-        );
-        let outcome = Outcome::Swapped { what, warnings: anchors.warnings.clone() };
-        Report { path: anchors.path.clone(), outcome }
-    }
-
-    /// Looks at trust again with `look` if one of its files is among the changed.
-    pub(crate) fn of_trust(
-        trust: &Trust,
-        changed: Option<&[PathBuf]>,
-        look: impl FnOnce() -> Result<Option<Report>, Error>,
-    ) -> Option<Report> {
-        let paths = trust.paths();
-        if changed.is_some_and(|changed| !paths.iter().any(|path| changed.contains(path))) {
-            return None;
-        }
-        let path = paths.into_iter().next().unwrap_or_default();
-        Some(match look() {
-            Ok(Some(report)) => report,
-            Ok(None) => Report { path, outcome: Outcome::Unchanged },
-            Err(error) => Report { path, outcome: Outcome::Kept(error) },
-        })
-    }
 }

@@ -154,4 +154,25 @@ mod tests {
         let demanded = Places { demanded: true, ..places };
         assert!(matches!(load(&demanded).unwrap_err().problem(), Problem::Read(_)));
     }
+
+    #[test]
+    fn a_folder_holds_each_root_once_and_a_bundle_comes_first() {
+        let folder = std::env::temp_dir().join(format!("edgekit-roots-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let roots: Vec<String> = (0..2)
+            .map(|_| rcgen::generate_simple_self_signed(vec!["root.example".into()]).unwrap().cert.pem())
+            .collect();
+        for (name, content) in [("a.pem", &roots[0]), ("b.pem", &roots[1]), ("1234.0", &roots[0])] {
+            std::fs::write(folder.join(name), content).unwrap();
+        }
+        std::fs::write(folder.join("README"), "not a certificate").unwrap();
+        let places = Places { folders: vec![folder.clone()], ..Places::default() };
+        assert_eq!(load(&places).unwrap().roots.len(), 2);
+        let bundle = folder.join("bundle");
+        std::fs::write(&bundle, roots.concat()).unwrap();
+        let places = Places { files: vec!["/nonexistent".into(), bundle.clone()], ..places };
+        let anchors = load(&places).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!((anchors.roots.len(), anchors.path), (2, bundle));
+    }
 }

@@ -29,7 +29,8 @@ pub struct Tickets {
 }
 
 struct Keys {
-    current: Arc<Key>,
+    /// None while the system has no randomness for one.
+    current: Option<Arc<Key>>,
     previous: Option<Arc<Key>>,
     since: Duration,
 }
@@ -73,21 +74,19 @@ impl Key {
 impl Tickets {
     /// Tickets whose key is replaced after each `rotation`; `None` if the system has no randomness.
     pub fn new(rotation: Duration, clock: Clock) -> Option<Tickets> {
-        let keys = Keys { current: Key::new()?, previous: None, since: clock.boot() };
+        let keys = Keys { current: Some(Key::new()?), previous: None, since: clock.boot() };
         Some(Tickets { clock, rotation, keys: RwLock::new(keys) })
     }
 
     /// Forgets every key: no earlier session can be resumed. For a change of who is trusted.
     pub fn forget(&self) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        // Without randomness for a new key the old one must go all the same; the schedule tries again.
-        if let Some(current) = Key::new() {
-            *keys = Keys { current, previous: None, since: self.clock.boot() };
-        }
+        // Without randomness for a new key the old one goes all the same: no tickets until the next one.
+        *keys = Keys { current: Key::new(), previous: None, since: self.clock.boot() };
     }
 
     /// The keys of now: the one to make tickets with, and the one before it.
-    fn keys(&self) -> (Arc<Key>, Option<Arc<Key>>) {
+    fn keys(&self) -> (Option<Arc<Key>>, Option<Arc<Key>>) {
         let now = self.clock.boot();
         {
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
@@ -100,8 +99,8 @@ impl Tickets {
         if age >= self.rotation
             && let Some(fresh) = Key::new()
         {
-            let last = std::mem::replace(&mut keys.current, fresh);
-            keys.previous = (age < self.rotation * 2).then_some(last);
+            let last = keys.current.replace(fresh);
+            keys.previous = last.filter(|_| age < self.rotation * 2);
             keys.since = now;
         }
         (keys.current.clone(), keys.previous.clone())
@@ -118,14 +117,14 @@ impl ProducesTickets for Tickets {
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        self.keys().0.seal(plain)
+        self.keys().0?.seal(plain)
     }
 
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
         let (name, rest) = ticket.split_first_chunk::<NAME>()?;
         let (nonce, body) = rest.split_first_chunk::<NONCE>()?;
         let (current, previous) = self.keys();
-        let key = [Some(current), previous].into_iter().flatten().find(|key| key.name == *name)?;
+        let key = [current, previous].into_iter().flatten().find(|key| key.name == *name)?;
         key.open(nonce, body)
     }
 }

@@ -253,3 +253,26 @@ fn nothing_of_a_key_is_ever_shown() {
         "{shown}"
     );
 }
+
+#[test]
+fn damaged_files_are_told_from_whole_ones() {
+    let (root, pair) = issued();
+    let whole = format!("{}{}{}", pair.certificate, root.pem(), pair.key).into_bytes();
+    let judge = |bytes: &[u8]| edgekit_tls::from_bytes(bytes, Usage::Server, &time(NOW));
+    assert!(judge(&whole).is_ok());
+    // Text is skipped between blocks, so what is cut after the last block changes nothing.
+    for length in 0..whole.len() - 1 {
+        assert!(judge(&whole[..length]).is_err(), "cut after {length} bytes");
+    }
+    let mut passed = 0;
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 4;
+        if let Ok(pair) = judge(&damaged) {
+            pair.certified().keys_match().unwrap();
+            passed += 1;
+        }
+    }
+    // Line ends, and the leaf's or root's bytes that no signature we can check covers.
+    assert!(passed < whole.len() / 3, "{passed} of {} damaged files pass", whole.len());
+}

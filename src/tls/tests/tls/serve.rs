@@ -214,6 +214,24 @@ fn a_clock_in_1970_still_serves_and_says_what_it_believes() {
 }
 
 #[test]
+fn a_newer_pair_is_taken_though_the_clock_is_behind() {
+    let (folder, root) = (Folder::new(), Authority::root("root"));
+    let from = |year| root.issue(&["box.example"], |params| params.not_before = date_time_ymd(year, 1, 1));
+    let late = from(2030);
+    for (clock, expected) in [
+        // Believed: in 2027, what begins in 2030 waits.
+        (Clock::fixed(Duration::from_secs(1_800_000_000)), "kept"),
+        // Not believed: the machine says 1970.
+        (Clock::fake(Duration::from_secs(1000)).0.built(Duration::from_secs(1_800_000_000)), "swapped"),
+    ] {
+        let options = ServerOptions::new(vec![identity(save(&folder, "pair", &from(2020)))]);
+        let (front, _) = Server::load(options, clock).unwrap();
+        save(&folder, "pair", &late);
+        assert!(word(&front.refresh(None)).starts_with(expected), "{front:?}");
+    }
+}
+
+#[test]
 fn a_generation_is_read_from_one_folder() {
     let (folder, root) = (Folder::new(), Authority::root("root"));
     let pairs: Vec<Issued> = (0..2).map(|_| root.issue(&["box.example"], |_| {})).collect();
