@@ -324,6 +324,23 @@ fn each_mistake_has_its_words() {
 }
 
 #[test]
+fn every_bad_file_of_the_corpus_is_refused() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fuzz/corpus/config");
+    let mut count = 0;
+    for entry in fs::read_dir(corpus).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let problems = parse(SECTION, "probe", "probe.toml", fs::read(&path).unwrap())
+            .expect_err(&path.to_string_lossy());
+        problems.show(&mut Ctx::capturing(&[]));
+        count += 1;
+    }
+    assert!(count >= 15);
+}
+
+#[test]
 fn files_that_are_none_are_named() {
     let place = Place::new("files", &[("probe.d/a.toml", ""), ("probe.d/big.toml", "")]);
     let etc = place.0.join("etc");
