@@ -39,7 +39,7 @@ const BUFFER: usize = 64 * 1024;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// Connections at a time: 256. Further ones wait in the kernel's queue.
-    pub connections: usize,
+    pub connections: u32,
     /// Requests on one connection: 1000, then it is closed in order.
     pub requests: u32,
     /// Bytes of a request's head: 16 KiB, else 431.
@@ -239,7 +239,8 @@ struct Shared {
 impl Server {
     /// A server that answers by `handler`.
     pub fn new(handler: impl Handler, limits: Limits) -> Server {
-        let slots = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
+        let slots = usize::try_from(limits.connections.max(1)).unwrap_or(usize::MAX);
+        let slots = Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS)));
         let zero = || AtomicU64::new(0);
         Server {
             shared: Arc::new(Shared {
@@ -301,9 +302,8 @@ impl Server {
             }
             is_open
         });
-        let all = shared.total_slots();
         // The semaphore is never closed.
-        let idle = shared.slots.acquire_many(all);
+        let idle = shared.slots.acquire_many(shared.limits.connections.max(1));
         let cut = match tokio::time::timeout(deadline, idle).await {
             Ok(_) => 0,
             Err(_) => self.counts().open,
@@ -342,10 +342,6 @@ impl Drop for Slot {
 type Accepted = (Stream, Option<Arc<edgekit_tls::Server>>, Peer);
 
 impl Shared {
-    fn total_slots(&self) -> u32 {
-        u32::try_from(self.limits.connections.max(1)).unwrap_or(u32::MAX)
-    }
-
     /// Waits for a slot, then for a connection. `None` if accepting failed.
     async fn next(self: &Arc<Shared>, listener: &Listener) -> Option<(Slot, Accepted)> {
         let permit = Arc::clone(&self.slots).acquire_owned().await.ok()?;

@@ -5,7 +5,7 @@
 //! come from files.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use hyper::Uri;
 
@@ -42,24 +42,13 @@ impl Url {
         if authority.as_str().contains('@') {
             return Err("the address holds credentials, which belong in a file");
         }
-        let host = authority.host();
-        let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-            Some(inner) if inner.parse::<std::net::Ipv6Addr>().is_ok() => inner,
-            Some(_) => return Err("not an IPv6 address between the brackets"),
-            None => host,
-        };
-        if host.is_empty() {
-            return Err("the address has no host");
-        }
         let default = if https { 443 } else { 80 };
-        // `host:` with nothing behind is the default port; anything else must be one.
-        let port = match authority.port() {
-            Some(port) => port.as_u16(),
-            None => match authority.as_str().rsplit_once(':') {
-                Some((_, rest)) if !rest.is_empty() && !rest.ends_with(']') => return Err("not a port"),
-                _ => default,
-            },
-        };
+        let (host, port) = host_and_port(authority.as_str())?;
+        // `host:` with nothing behind is the default port (RFC 3986 §3.2.3).
+        let port = port.filter(|port| !port.is_empty()).map_or(Ok(default), |port| match number(port) {
+            Some(port) => Ok(port),
+            None => Err("not a port"),
+        })?;
         if port == 0 {
             return Err("port 0 cannot be connected to");
         }
@@ -150,6 +139,37 @@ impl fmt::Display for Url {
     }
 }
 
+/// Splits an authority without credentials; the host is a name or an address, without brackets.
+fn host_and_port(authority: &str) -> Result<(&str, Option<&str>), &'static str> {
+    if let Some(rest) = authority.strip_prefix('[') {
+        let (host, after) = rest.split_once(']').ok_or("a bracket is not closed")?;
+        if host.parse::<Ipv6Addr>().is_err() {
+            return Err("not an IPv6 address between the brackets");
+        }
+        return match after.strip_prefix(':') {
+            Some(port) => Ok((host, Some(port))),
+            None if after.is_empty() => Ok((host, None)),
+            None => Err("not a port"),
+        };
+    }
+    let (host, port) = match authority.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (authority, None),
+    };
+    if host.is_empty() {
+        return Err("the address has no host");
+    }
+    if !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')) {
+        return Err("the host is not a name (names beyond ASCII are written xn--…)");
+    }
+    Ok((host, port))
+}
+
+/// Digits and nothing else: `parse` alone would take a `+`.
+fn number(text: &str) -> Option<u16> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
 fn bracketed(host: &str) -> String {
     match host.parse::<IpAddr>() {
         Ok(IpAddr::V6(_)) => format!("[{host}]"),
@@ -228,6 +248,11 @@ mod tests {
             "http://box:x/",
             "http://[1::2::3]/",
             "http:///path",
+            "http://b[/",
+            "http://[::1]x/",
+            "http://b%41/",
+            "http://bücher/",
+            "http://box:+80/",
         ] {
             assert!(Url::parse(wrong).is_err(), "{wrong}");
         }

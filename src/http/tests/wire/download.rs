@@ -12,7 +12,7 @@ use edgekit_http::{
 };
 use edgekit_relay::{Plan, Relay};
 
-use crate::peers::{Raw, answer, client, eager, field, serve};
+use crate::peers::{Raw, answer, client, eager, field, quick, serve};
 
 /// Keeps everything in memory; fails after `room` bytes.
 struct Memory {
@@ -98,6 +98,30 @@ async fn a_new_version_starts_over() {
     assert!(sink.bytes == new);
     assert_eq!((ended.restarts, ended.length), (1, 700_000));
     assert!(ended.fetched > 1_200_000);
+}
+
+#[tokio::test]
+async fn survives_drops_stalls_and_delays() {
+    let bytes = pattern(1_000_000, 3);
+    let content = Content::bytes(bytes.clone(), "v1", "x/y");
+    let handler = move |request: Request| {
+        let reply = serve_content(&content, &request.method, &request.headers);
+        async move { reply }
+    };
+    let (address, _) = serve(handler, Limits::default());
+    let relay = Relay::choosing(address, |number| match number {
+        0 => Plan { drop: true, ..Plan::default() },
+        1 => Plan { stall_after: Some(300_000), ..Plan::default() },
+        2 => Plan { reset_after: Some(0), ..Plan::default() },
+        _ => Plan { delay: Duration::from_millis(2), ..Plan::default() },
+    })
+    .unwrap();
+    let mut sink = Memory::new();
+    let url = format!("http://{}/", relay.address());
+    let client = edgekit_http::Client::new(quick());
+    let ended = Download::new(&url).unwrap().retry(eager()).run(&client, &mut sink, |_| {}).await.unwrap();
+    assert!(sink.bytes == bytes);
+    assert_eq!((ended.attempts, ended.fetched, ended.restarts), (4, 1_000_000, 0));
 }
 
 /// An answer that breaks off after `sent` of 10 bytes.

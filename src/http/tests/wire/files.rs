@@ -104,3 +104,22 @@ async fn nothing_and_what_is_no_file() {
     assert_eq!(answer.body.bytes().await.unwrap(), "");
     assert!(Content::file(std::fs::File::open("/").unwrap(), "x/y").is_err());
 }
+
+#[tokio::test]
+async fn a_file_cut_short_breaks_the_connection() {
+    let path = std::env::temp_dir().join(format!("edgekit-http-cut-{}", std::process::id()));
+    std::fs::write(&path, vec![7; 500_000]).unwrap();
+    let content = Content::file(std::fs::File::open(&path).unwrap(), "x/y").unwrap();
+    let writer = std::fs::File::options().write(true).open(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    writer.set_len(200_000).unwrap();
+    let handler = move |request: Request| {
+        let reply = serve_content(&content, &request.method, &request.headers);
+        async move { reply }
+    };
+    let (address, server) = serve(handler, Limits::default());
+    let answer = ask(&format!("http://{address}/"), Method::GET, &[]).await;
+    assert_eq!(field(&answer, header::CONTENT_LENGTH), Some("500000".into()));
+    assert!(answer.body.bytes().await.unwrap_err().is_temporary());
+    assert_eq!(server.counts().panics, 0);
+}
