@@ -99,6 +99,14 @@ pub enum Problem {
         /// The one the key belongs to.
         leaf: String,
     },
+    /// A chain that ends before one that the chain in use has: most likely it is still being written.
+    #[error("the chain of {subject} lacks its issuer {issuer}, which the chain in use has")]
+    CutShort {
+        /// Of the leaf.
+        subject: String,
+        /// Of what is missing.
+        issuer: String,
+    },
     /// Two certificates claim to be the issuer of one.
     #[error("the chain is out of order, and it has two certificates that could have issued {0}")]
     Ambiguous(String),
@@ -201,6 +209,7 @@ impl Error {
             Problem::Pattern(_) => {
                 "write a DNS name, '*.' and a DNS name, a URI, or the start of a URI and '/*'".to_owned()
             }
+            Problem::CutShort { .. } => "write the whole chain; if it is meant so, restart".to_owned(),
             Problem::Chain { .. } => "ask the issuer for the full chain of this certificate".to_owned(),
             Problem::Read(_)
             | Problem::NotAFile
@@ -222,6 +231,7 @@ impl Error {
                 | Problem::ManyKeys(_)
                 | Problem::Mismatch { .. }
                 | Problem::Stray { .. }
+                | Problem::CutShort { .. }
                 | Problem::Ambiguous(_)
                 | Problem::Chain { .. }
         )

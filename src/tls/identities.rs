@@ -152,6 +152,9 @@ impl Identities {
         if pair.is_same(current) {
             return Ok(None);
         }
+        if let Some(error) = pair.cut_short(current) {
+            return Err(error);
+        }
         match pair.out_of_time(&self.time) {
             // A clock that is not to be believed is no reason: what is newer was issued by somebody's.
             Some(error) if self.time.0.is_trusted() && current.out_of_time(&self.time).is_none() => {

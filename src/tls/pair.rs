@@ -150,6 +150,19 @@ impl Pair {
         Some(Error::at(self.place.clone(), problem))
     }
 
+    /// Why this chain is no successor of the one in use: it ends where that one went on.
+    ///
+    /// A writer who fills a file in place may pause between two certificates, and what is there then
+    /// is a pair like any other.
+    pub(crate) fn cut_short(&self, current: &Pair) -> Option<Error> {
+        let last = self.certified.cert.last().and_then(|der| Certificate::parse(der.clone()))?;
+        let earlier = current.certified.cert.iter().filter_map(|der| Certificate::parse(der.clone()));
+        let mut missing = earlier.filter(|one| last.names_as_issuer(one) && !one.is_self_issued());
+        let issuer = missing.next()?.subject().to_owned();
+        let problem = Problem::CutShort { subject: self.leaf.subject().to_owned(), issuer };
+        Some(Error::at(self.place.clone(), problem))
+    }
+
     /// True if this is the same chain for the same key.
     pub(crate) fn is_same(&self, other: &Pair) -> bool {
         self.certified.cert == other.certified.cert

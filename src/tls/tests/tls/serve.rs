@@ -172,6 +172,31 @@ fn the_last_good_pair_stays() {
 }
 
 #[test]
+fn a_chain_that_is_still_being_written_waits() {
+    let (folder, root) = (Folder::new(), Authority::root("root"));
+    let middle = root.below("middle");
+    let issue = || {
+        let mut pair = middle.issue(&["box.example"], |_| {});
+        pair.certificate += &middle.pem();
+        pair
+    };
+    let front = server(ServerOptions::new(vec![identity(save(&folder, "pair", &issue()))]));
+    let next = issue();
+    save(&folder, "pair", &next);
+    folder.write("pair.pem", &next.certificate[..next.certificate.len() - middle.pem().len()]);
+    let kept = word(&front.refresh(None));
+    assert!(
+        kept.ends_with("the chain of 'box.example' lacks its issuer 'middle', which the chain in use has"),
+        "{kept}"
+    );
+    save(&folder, "pair", &next);
+    assert!(word(&front.refresh(None)).starts_with("swapped"));
+    // Another issuer is another chain.
+    save(&folder, "pair", &root.issue(&["box.example"], |_| {}));
+    assert!(word(&front.refresh(None)).starts_with("swapped"));
+}
+
+#[test]
 fn an_expired_pair_is_better_than_none() {
     let (folder, root) = (Folder::new(), Authority::root("root"));
     let old = root.issue(&["box.example"], |params| params.not_after = date_time_ymd(2020, 1, 1));

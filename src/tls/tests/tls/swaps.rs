@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,7 +18,7 @@ use edgekit_tls::{
 };
 use rustls::client::Resumption;
 
-use crate::world::{Authority, Folder, Issued, handshake, write};
+use crate::world::{Authority, Folder, Issued, handshake};
 
 const NAME: &str = "swapped.example";
 const WORKERS: usize = 2;
@@ -72,27 +73,34 @@ impl Target {
     }
 
     fn replace(&self, number: u64, bundle: &Bundle) {
-        let (chain, key) = (bundle.chain.as_bytes(), bundle.issued.key.as_bytes());
+        // Now and then a writer pauses for longer than a watch would wait: half a pair, or half a file,
+        // is what there is to read then.
+        let pause = Duration::from_millis(if number.is_multiple_of(4) { 80 } else { 3 });
+        let mut files = [("key.pem", bundle.issued.key.as_bytes()), ("chain.pem", bundle.chain.as_bytes())];
+        if number.is_multiple_of(8) {
+            files.reverse();
+        }
         match self.way {
             Way::Rename => {
-                for (name, content) in [("key.pem", key), ("chain.pem", chain)] {
+                for (name, content) in files {
                     let new = self.folder.write("new", content);
                     fs::rename(new, self.folder.path(name)).unwrap();
+                    thread::sleep(pause);
                 }
             }
             Way::Symlink => generation(&self.folder, number, bundle),
             Way::InPlace => {
-                // Now and then a writer pauses longer than a watch would wait.
-                let pause = Duration::from_millis(if number.is_multiple_of(10) { 80 } else { 3 });
-                let mut files = [("key.pem", key), ("chain.pem", chain)];
-                if number.is_multiple_of(2) {
-                    files.reverse();
-                }
                 for (name, content) in files {
-                    let half = content.len() / 2;
-                    write(&self.folder.path(name), &content[..half]);
+                    let mut file = fs::File::create(self.folder.path(name)).unwrap();
+                    // Between two certificates, too, where what is there so far looks whole.
+                    let between = number.is_multiple_of(8) && name == "chain.pem";
+                    let half = if between { bundle.issued.certificate.len() } else { content.len() / 2 };
+                    let (first, rest) = content.split_at(half);
+                    file.write_all(first).unwrap();
                     thread::sleep(pause);
-                    write(&self.folder.path(name), content);
+                    file.write_all(rest).unwrap();
+                    drop(file);
+                    thread::sleep(pause);
                 }
             }
         }

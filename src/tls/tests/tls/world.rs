@@ -88,7 +88,7 @@ impl Drop for Folder {
     }
 }
 
-pub(crate) fn write(path: &Path, content: &[u8]) {
+fn write(path: &Path, content: &[u8]) {
     use std::os::unix::fs::PermissionsExt;
     fs::write(path, content).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
