@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use clap::Arg;
+
 use super::describe::{Reload, Section};
 use super::files::{self, MAX_FILE};
 use super::layer;
@@ -37,6 +39,18 @@ pub struct Loaded {
     applet: String,
     table: Table,
     files: Vec<PathBuf>,
+}
+
+/// The id of the option of [`file_arg`].
+pub const FILE_ARG: &str = "config";
+
+/// `--config FILE`, for every command that loads a configuration; its value is [`Inputs::file`].
+pub fn file_arg() -> Arg {
+    Arg::new(FILE_ARG)
+        .long(FILE_ARG)
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("Read this file instead of those in /etc/edgekit")
 }
 
 /// One value as `config show` prints it.

@@ -38,7 +38,7 @@ pub use describe::{Format, Key, Kind, MAX_LIST, MAX_TEXT, Reading, Reload, Secti
 pub use example::{example, notes};
 pub use files::{MAX_DROP_INS, MAX_FILE};
 pub use formats::{ADDRESS, BYTE_RATE, DURATION, PATH, RATE, SECRET, SIZE, SOCKET, TEXT};
-pub use load::{Inputs, Loaded, Row, load, parse};
+pub use load::{FILE_ARG, Inputs, Loaded, Row, file_arg, load, parse};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use secret::{MAX_SECRET, Secret, SecretFile};

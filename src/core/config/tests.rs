@@ -220,6 +220,11 @@ fn flag_beats_environment_beats_drop_in_beats_file() {
         ("EDGEKIT_PROBE_LISTENER__WEB__IDLE", "8s"),
         ("EDGEKIT_PROBE_LISTENER__NEW_ONE__ADDRESS", "[::]:9"),
         ("EDGEKIT_OTHER_WORKERS", "nonsense"),
+        // Of a Kubernetes service called edgekit-probe.
+        ("EDGEKIT_PROBE_SERVICE_HOST", "10.0.0.1"),
+        ("EDGEKIT_PROBE_SERVICE_PORT_HTTPS", "443"),
+        ("EDGEKIT_PROBE_PORT", "tcp://10.0.0.1:443"),
+        ("EDGEKIT_PROBE_PORT_443_TCP_PROTO", "tcp"),
     ];
     let loaded = place.load(&variables, &[flag("--workers", &["workers"], "6")]).unwrap();
     assert_eq!(value(&loaded, "workers"), ("6".into(), "--workers".into()));

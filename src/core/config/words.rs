@@ -49,13 +49,25 @@ pub(crate) fn environment(
         .collect();
     ours.sort();
     for (name, value) in ours {
-        let levels: Vec<&str> = name.strip_prefix(&prefix).unwrap_or(name).split("__").collect();
+        let key = name.strip_prefix(&prefix).unwrap_or(name);
+        if is_service_link(section, key) {
+            continue;
+        }
+        let levels: Vec<&str> = key.split("__").collect();
         let origin = Origin::Environment(name.to_owned());
         match value.to_str() {
             Some(value) => place(section, table, &levels, value, &Spelling::Shouted, &origin, problems),
             None => problems.push(Problem::at(origin, "not UTF-8 text")),
         }
     }
+}
+
+/// Kubernetes tells every container of a service named `edgekit-proxy` by variables such as
+/// `EDGEKIT_PROXY_SERVICE_HOST` and `EDGEKIT_PROXY_PORT_443_TCP`. They are no one's settings.
+fn is_service_link(section: &Section, key: &str) -> bool {
+    let links = ["SERVICE_HOST", "SERVICE_PORT", "PORT_"];
+    let known = section.keys.iter().any(|described| Spelling::Shouted.same(described.name, key));
+    !known && !key.contains("__") && (key == "PORT" || links.iter().any(|link| key.starts_with(link)))
 }
 
 /// Lays the flags over `table`.
