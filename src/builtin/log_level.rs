@@ -17,7 +17,13 @@ pub(crate) static LOG_LEVEL: Applet = Applet {
         paragraph: "Without LEVEL prints the log level of the daemons; with it changes the level until it is \
                     changed again or the daemon ends. LEVEL is off, error, warn, info, debug or trace, and \
                     may be followed by exceptions: 'info,http=debug'.",
-        examples: &[Example { command: "edgekit log-level", does: "of every daemon of this machine" }],
+        examples: &[
+            Example { command: "edgekit log-level", does: "of every daemon of this machine" },
+            Example {
+                command: "edgekit log-level --set debug,rt=info",
+                does: "all of them say more, except for what is shared",
+            },
+        ],
         files: daemons::FILES,
         environment: daemons::ENVIRONMENT,
         exits: &[
@@ -35,6 +41,13 @@ fn command() -> Command {
     Command::new("log-level")
         .arg(target("Only this daemon: APPLET, or APPLET@INSTANCE"))
         .arg(Arg::new("level").value_name("LEVEL").help("What to log from now on"))
+        .arg(
+            Arg::new("set")
+                .long("set")
+                .value_name("LEVEL")
+                .conflicts_with("level")
+                .help("The same, where no APPLET is named: of every daemon"),
+        )
 }
 
 fn run(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
@@ -43,8 +56,9 @@ fn run(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
         ctx.say("no daemon runs");
         return Ok(Exit::OK);
     }
+    let level = matches.get_one::<String>("level").or_else(|| matches.get_one("set"));
     for place in found {
-        let answer = match matches.get_one::<String>("level") {
+        let answer = match level {
             Some(level) => place.daemon.ask("PUT", "/log-level", Some(&json!({ "level": level })))?,
             None => place.daemon.ask("GET", "/log-level", None)?,
         };

@@ -17,7 +17,10 @@ pub(crate) static RELOAD: Applet = Applet {
         paragraph: "Asks the running daemons to take over their configuration as it is on disk now, and \
                     prints the verdict of each service. A refused configuration changes nothing: the last \
                     good one is still served.",
-        examples: &[Example { command: "edgekit reload", does: "every daemon of this machine" }],
+        examples: &[
+            Example { command: "edgekit reload", does: "every daemon of this machine" },
+            Example { command: "edgekit reload --json", does: "one JSON object a service, for scripts" },
+        ],
         files: daemons::FILES,
         environment: daemons::ENVIRONMENT,
         exits: &[

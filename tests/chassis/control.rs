@@ -7,7 +7,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::service::{Service, program};
+use super::service::{Service, Stopwatch, program};
 use crate::harness::{Scratch, edgekit, say};
 
 #[test]
@@ -72,8 +72,10 @@ fn a_dead_daemon_is_shown_and_its_socket_replaced() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .expect("it starts");
-    let begin = std::time::Instant::now();
-    while UnixStream::connect(service.socket()).is_err() && begin.elapsed().as_secs() < 5 {
+    let begin = Stopwatch::start();
+    while UnixStream::connect(service.socket()).is_err()
+        && begin.elapsed() < std::time::Duration::from_secs(5)
+    {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     service.edgekit(&["status"]).ends(0);

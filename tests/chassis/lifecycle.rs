@@ -4,11 +4,11 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::service::{Service, echoes, free_port, program};
+use super::service::{Service, Stopwatch, echoes, free_port, program};
 use crate::harness::{Scratch, say};
 
 fn echo(port: u16, text: &str, more: &[&str]) -> Service {
@@ -42,7 +42,7 @@ fn a_drain_waits_for_what_runs_and_takes_nothing_new() {
 #[test]
 fn a_drain_that_hangs_ends_at_its_deadline_and_a_second_signal_sooner() {
     let mut service = echo(free_port(), "hang", &["--drain", "0.3"]);
-    let begin = Instant::now();
+    let begin = Stopwatch::start();
     service.signal(Signal::TERM);
     assert_eq!(service.ended(), Some(0));
     assert!(begin.elapsed() >= Duration::from_millis(300) && begin.elapsed() < Duration::from_secs(5));
@@ -116,7 +116,7 @@ fn it_drops_its_capabilities_and_collects_orphans_as_process_1() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .expect("unshare starts");
-    let begin = Instant::now();
+    let begin = Stopwatch::start();
     while !scratch.join("service.sock").exists() && begin.elapsed() < Duration::from_secs(5) {
         std::thread::sleep(Duration::from_millis(10));
     }

@@ -4,11 +4,11 @@ use std::fs;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::service::{Service, echoes, program};
+use super::service::{Service, Stopwatch, echoes, program};
 use crate::harness::Scratch;
 
 #[test]
@@ -86,7 +86,7 @@ fn a_socket_that_is_handed_over_is_used() {
     let out = child.stdout.take().expect("piped");
     std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).expect("a line");
     let port: u16 = line.trim().parse().expect("a port");
-    let begin = Instant::now();
+    let begin = Stopwatch::start();
     while !echoes(port) {
         assert!(
             begin.elapsed() < Duration::from_secs(10),

@@ -6,8 +6,9 @@ use std::net::TcpStream;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use edgekit_core::Clock;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -77,7 +78,7 @@ impl Service {
     /// Waits for its end; fails after ten seconds.
     #[track_caller]
     pub(super) fn ended(&mut self) -> Option<i32> {
-        let begin = Instant::now();
+        let begin = Stopwatch::start();
         while begin.elapsed() < Duration::from_secs(10) {
             if let Some(status) = self.child.try_wait().expect("it can be waited for") {
                 return status.code();
@@ -122,7 +123,7 @@ impl Service {
     /// Waits until `name` has been started `restarts` times again and runs.
     #[track_caller]
     pub(super) fn returned(&self, name: &str, restarts: u64) {
-        let begin = Instant::now();
+        let begin = Stopwatch::start();
         while begin.elapsed() < Duration::from_secs(10) {
             let state = self.state(name);
             if state["state"] == "running" && state["restarts"] == restarts {
@@ -158,4 +159,17 @@ pub(super) fn echoes(port: u16) -> bool {
     stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
     let mut back = [0; 5];
     stream.write_all(b"hello").is_ok() && stream.read_exact(&mut back).is_ok() && &back == b"hello"
+}
+
+/// Time since it was started.
+pub(super) struct Stopwatch(Duration);
+
+impl Stopwatch {
+    pub(super) fn start() -> Stopwatch {
+        Stopwatch(Clock::system().monotonic())
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        Clock::system().monotonic().saturating_sub(self.0)
+    }
 }

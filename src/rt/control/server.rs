@@ -19,7 +19,9 @@ use crate::metrics::Metrics;
 /// Callers served at a time; the others wait in the backlog.
 const MAX_CALLERS: usize = 16;
 /// Time to send a request.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Time for the caller to take the answer and go.
+const LINGER: Duration = Duration::from_millis(500);
 /// Pause after a failed accept (out of descriptors, most often).
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -90,10 +92,13 @@ async fn answer(mut stream: UnixStream, group: Option<u32>, routes: &Routes) -> 
         },
         Err(_) => Response::error(408, "the request took too long"),
     };
-    let written = timeout(PATIENCE, async {
-        stream.write_all(&response.to_bytes()).await?;
-        stream.shutdown().await?;
-        // Closing on bytes that were not read would take the answer back from the caller.
+    match timeout(PATIENCE, stream.write_all(&response.to_bytes())).await {
+        Ok(written) => written?,
+        Err(_) => return Ok(()),
+    }
+    stream.shutdown().await?;
+    // Closing on bytes that were not read would take the answer back from the caller.
+    let passed_over = timeout(LINGER, async {
         let mut rest = [0; 1024];
         for _ in 0..wire::MAX_BODY / rest.len() {
             if stream.read(&mut rest).await? == 0 {
@@ -102,7 +107,7 @@ async fn answer(mut stream: UnixStream, group: Option<u32>, routes: &Routes) -> 
         }
         Ok(())
     });
-    written.await.unwrap_or(Ok(()))
+    passed_over.await.unwrap_or(Ok(()))
 }
 
 /// Reads one request with its body.
