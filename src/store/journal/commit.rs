@@ -98,8 +98,11 @@ impl<S: State> Journal<S> {
         };
         let span = body.span(file.block());
         let end = tail.end + span as u64;
-        // Fails cleanly on a full disk: the file grows, or is as it was.
-        self.grow(&**file, &mut tail.len, end).map_err(Error::io("enlarge", &self.path))?;
+        if end > tail.len {
+            // Fails cleanly on a full disk: the file grows, or is as it was. The length is flushed first, so that no
+            // group ever reaches past the end of the file, and one that does tells of a file cut short.
+            self.grow(&**file, &mut tail.len, end, true).map_err(Error::io("enlarge", &self.path))?;
+        }
         body.encode(tail.epoch, tail.seq, tail.salt, tail.buf.zeroed(span));
         if let Err(error) = file.write_at(tail.end, tail.buf.bytes()).and_then(|()| file.sync()) {
             return Err(self.stop(tail, error));
@@ -113,8 +116,9 @@ impl<S: State> Journal<S> {
         Ok(())
     }
 
-    /// Makes sure of space up to `end`: blocks are made here, once, and written over from then on.
-    pub(super) fn grow(&self, file: &dyn File, len: &mut u64, end: u64) -> io::Result<()> {
+    /// Makes sure of space up to `end`, its length durable if it is to settle: blocks are made here, once, and
+    /// written over from then on.
+    pub(super) fn grow(&self, file: &dyn File, len: &mut u64, end: u64, settle: bool) -> io::Result<()> {
         if end <= *len {
             return Ok(());
         }
@@ -122,6 +126,9 @@ impl<S: State> Journal<S> {
         let new = round_up(end, step).min(self.cap()).max(end);
         let new = round_up(new, super::format::START);
         file.reserve(new)?;
+        if settle {
+            file.sync()?;
+        }
         // Blocks that are only reserved would be converted one by one later, each at the price of a transaction.
         let mut zeros = crate::block::BlockBuf::default();
         let mut at = *len;

@@ -124,6 +124,11 @@ impl Mark {
         fits.then_some(mark)
     }
 
+    /// True if these bytes may be a mark with a bit or so wrong, so that it is worth a closer look.
+    pub(crate) fn resembles(bytes: &[u8; MARK]) -> bool {
+        (u32_at(bytes, 0) ^ MARK_MAGIC).count_ones() <= 1
+    }
+
     /// The mark at a place of a file.
     pub(crate) fn at(file: &[u8], offset: usize) -> Option<Mark> {
         Mark::parse(file.get(offset..offset.checked_add(MARK)?)?.as_array()?)

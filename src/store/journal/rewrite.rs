@@ -108,7 +108,7 @@ impl<S: State> Draft<'_, S> {
             self.group(&body)?;
         }
         let header = Header { epoch: self.epoch, snapshot: (self.seq - 1) as u32 };
-        journal.grow(&*self.file, &mut self.len, self.end)?;
+        journal.grow(&*self.file, &mut self.len, self.end, false)?;
         self.buf.zeroed(START as usize)[..HEADER].copy_from_slice(&header.encode());
         self.file.write_at(0, self.buf.bytes())
     }
@@ -119,7 +119,7 @@ impl<S: State> Draft<'_, S> {
         if end > self.journal.cap() {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        self.journal.grow(&*self.file, &mut self.len, end)?;
+        self.journal.grow(&*self.file, &mut self.len, end, false)?;
         body.encode(self.epoch, self.seq, self.salt, self.buf.zeroed(span));
         self.file.write_at(self.end, self.buf.bytes())?;
         (self.end, self.seq) = (end, self.seq + 1);

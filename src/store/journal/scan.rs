@@ -65,7 +65,7 @@ impl Scan {
     /// Reads the group at the end found so far; false if there is none, or none can follow it.
     fn group(&mut self, file: &[u8], snapshot: u64) -> bool {
         let at = self.end as usize;
-        let Some(mark) = self.mark(file, at) else {
+        let Some((mark, repaired)) = self.mark(file, at) else {
             let Some((place, mark)) = self.later(file, at) else { return false };
             self.damage.push(Damage { offset: self.end, what: "groups are not readable" });
             (self.end, self.seq) = (place as u64, mark.seq);
@@ -77,30 +77,32 @@ impl Scan {
         let records = found.records.iter().map(|range| range.start + at..range.end + at);
         if found.whole && next <= file.len() {
             self.records.extend(records);
+            if repaired {
+                self.damage.push(Damage { offset: self.end, what: "one bit of a mark was wrong" });
+            }
         } else if next > file.len() || self.seq <= snapshot || self.later(file, next).is_some() {
             // No group is written past the end of the file: the end was elsewhere.
             self.records.extend(records);
             self.damage.push(Damage { offset: self.end, what: "records are not readable" });
         } else {
-            self.records.extend(records.take(found.prefix));
+            // A mark that had to be put right may itself be torn: nothing of it counts.
+            self.salvaged = if repaired { 0 } else { found.prefix };
+            self.records.extend(records.take(self.salvaged));
             self.cut = Some(at..next);
-            self.salvaged = found.prefix;
             return false;
         }
         (self.end, self.seq) = (next as u64, self.seq + 1);
         next < file.len()
     }
 
-    /// The mark expected at a place, with one bit of it put right if need be.
-    fn mark(&mut self, file: &[u8], at: usize) -> Option<Mark> {
+    /// The mark expected at a place; true if one bit of it had to be put right.
+    fn mark(&self, file: &[u8], at: usize) -> Option<(Mark, bool)> {
         let expected = |mark: &Mark| (mark.epoch, mark.seq) == (self.epoch, self.seq);
         if let Some(mark) = Mark::at(file, at) {
-            return Some(mark).filter(expected);
+            return Some((mark, false)).filter(|(mark, _)| expected(mark));
         }
-        let bytes = file.get(at..at + MARK)?.as_array()?;
-        let mark = repair(bytes, |bytes| Mark::parse(bytes).filter(expected))?;
-        self.damage.push(Damage { offset: at as u64, what: "one bit of a mark was wrong" });
-        Some(mark)
+        let bytes = file.get(at..at + MARK)?.as_array().filter(|bytes| Mark::resembles(bytes))?;
+        repair(bytes, |bytes| Mark::parse(bytes).filter(expected)).map(|mark| (mark, true))
     }
 
     /// The first group behind a place that was written after the one expected.

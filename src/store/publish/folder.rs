@@ -4,8 +4,8 @@
 //! ROOT/current -> gen-7      what readers open: ROOT/current/cert.pem
 //! ROOT/gen-6  ROOT/gen-7     generations, never changed once they have their name
 //! ```
-//! A generation is made under a name with a dot, flushed file by file, given its name, and only then does `current`
-//! change. A reader that wants two files of one generation resolves `current` once ([`Folder::current`]).
+//! A generation is written and flushed, its name with it, and only then does `current` change; one that is newer
+//! than `current` is what an interrupted publish left. A reader that wants two files of one generation resolves `current` once ([`Folder::current`]).
 
 use std::{
     io,
@@ -81,23 +81,21 @@ impl<'a> Folder<'a> {
         let number = self.clean()? + 1;
         let name = format!("gen-{number}");
         let path = self.root.join(&name);
-        let staged = self.root.join(format!(".{name}.new"));
         let root = self.fs.stat(self.root).map_err(Error::io("look at", self.root))?;
         // What root made in a daemon's folder, the daemon could not remove.
         if let Some(root) = root.filter(|root| root.uid != self.fs.user()) {
             return Err(Error::Foreign { path: self.root.into(), owner: root.uid, user: self.fs.user() });
         }
         self.fs
-            .make_folder(&staged, root.map_or(0o755, |root| root.mode))
-            .map_err(Error::io("create", &staged))?;
-        let mut stage = Stage { fs: self.fs, path: staged.clone() };
+            .make_folder(&path, root.map_or(0o755, |root| root.mode))
+            .map_err(Error::io("create", &path))?;
+        let mut stage = Stage { fs: self.fs, path: path.clone() };
         if let Err(error) = fill(&mut stage) {
             // The error is what matters; the next publish cleans up what is left.
-            let _left = self.remove_generation(&staged);
+            let _left = self.remove_generation(&path);
             return Err(error);
         }
-        self.fs.sync_folder(&staged).map_err(Error::io("flush the folder", &staged))?;
-        self.fs.rename(&staged, &path).map_err(Error::io("name", &path))?;
+        self.fs.sync_folder(&path).map_err(Error::io("flush the folder", &path))?;
         self.sync()?;
         self.switch(&name)?;
         self.prune(number)?;
@@ -116,23 +114,21 @@ impl<'a> Folder<'a> {
         self.fs.sync_folder(self.root).map_err(Error::io("flush the folder", self.root))
     }
 
-    /// Removes what an interrupted publish left; gives the highest number in use.
+    /// Removes what an interrupted publish left; gives the number that was in use last.
     fn clean(&self) -> Result<u64> {
-        let mut highest = 0;
+        let link = self.root.join(CURRENT);
+        // What it names counts, even should its folder have been removed by hand.
+        let in_use =
+            self.fs.read_link(&link).ok().and_then(|target| number_of(target.to_str()?)).unwrap_or(0);
         for name in self.fs.list(self.root).map_err(Error::io("list", self.root))? {
             let path = self.root.join(&name);
-            if let Some(number) = number_of(&name) {
-                highest = highest.max(number);
-            } else if name == CURRENT_NEW {
+            if name == CURRENT_NEW {
                 self.fs.remove(&path).map_err(Error::io("remove", &path))?;
-            } else if name.strip_prefix('.').and_then(|n| number_of(n.strip_suffix(".new")?)).is_some() {
+            } else if number_of(&name).is_some_and(|number| number > in_use) {
                 self.remove_generation(&path)?;
             }
         }
-        // What `current` names counts too, should its folder have been removed by hand.
-        let link = self.root.join(CURRENT);
-        let named = self.fs.read_link(&link).ok().and_then(|target| number_of(target.to_str()?));
-        Ok(highest.max(named.unwrap_or(0)))
+        Ok(in_use)
     }
 
     /// Removes generations until `keep` are left; never the one in use.

@@ -97,8 +97,8 @@ fn a_refused_generation_leaves_the_old_one() {
 #[test]
 fn what_an_interrupted_publish_left_is_cleared() {
     let scratch = Scratch::new();
-    fs::create_dir_all(scratch.path(".gen-3.new")).unwrap();
-    fs::write(scratch.path(".gen-3.new/half"), b"x").unwrap();
+    fs::create_dir_all(scratch.path("gen-9")).unwrap();
+    fs::write(scratch.path("gen-9/half"), b"x").unwrap();
     symlink("gen-3", scratch.path(".current.new")).unwrap();
     symlink("gen-8", scratch.path("current")).unwrap();
     let folder = Folder::new(&Disk, scratch.folder(), 3);
