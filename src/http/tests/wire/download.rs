@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use edgekit_http::{
-    Content, Download, Downloaded, Error, FileSink, Kind, Limits, Progress, Request, Retry, Sink, Validator,
-    serve_content,
+    Client, Content, Download, Downloaded, Error, FileSink, Kind, Limits, Options, Progress, Request, Retry,
+    Sink, Timeouts, Validator, serve_content,
 };
 use edgekit_relay::{Plan, Relay};
 
-use crate::peers::{Raw, answer, client, eager, field, quick, serve};
+use crate::peers::{Raw, answer, client, eager, field, serve};
 
 /// Keeps everything in memory; fails after `room` bytes.
 struct Memory {
@@ -118,7 +118,8 @@ async fn survives_drops_stalls_and_delays() {
     .unwrap();
     let mut sink = Memory::new();
     let url = format!("http://{}/", relay.address());
-    let client = edgekit_http::Client::new(quick());
+    let timeouts = Timeouts { idle: Duration::from_millis(500), ..Timeouts::default() };
+    let client = Client::new(Options { timeouts, ..Options::default() });
     let ended = Download::new(&url).unwrap().retry(eager()).run(&client, &mut sink, |_| {}).await.unwrap();
     assert!(sink.bytes == bytes);
     assert_eq!((ended.attempts, ended.fetched, ended.restarts), (4, 1_000_000, 0));

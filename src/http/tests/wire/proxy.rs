@@ -5,8 +5,12 @@ use edgekit_http::{Client, Kind, Options, Proxies, Retry};
 use crate::peers::{Raw, answer, field, quick, silent};
 
 fn through(variable: &'static str, proxy: String) -> Client {
+    with(variable, proxy, Options::default())
+}
+
+fn with(variable: &'static str, proxy: String, options: Options) -> Client {
     let proxies = Proxies::from_vars(|name| (name == variable).then(|| proxy.clone())).unwrap();
-    Client::new(Options { proxies, ..quick() })
+    Client::new(Options { proxies, ..options })
 }
 
 #[tokio::test]
@@ -48,7 +52,7 @@ async fn tunnels_that_fail_say_why() {
 #[tokio::test]
 async fn a_silent_or_absent_proxy_is_named() {
     let address = silent(b"HTTP/1.1 2").await;
-    let client = through("https_proxy", address.to_string());
+    let client = with("https_proxy", address.to_string(), quick());
     let error = client.get("https://far.invalid/", &Retry::never()).await.err().unwrap();
     assert!(error.to_string().contains("connecting took longer than 0.2 s"), "{error}");
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

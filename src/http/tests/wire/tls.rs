@@ -14,7 +14,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::peers::{quick, read_head};
+use crate::peers::read_head;
 
 /// A folder with a root, a pair for `box.example`, and a hosts file; gone at the end.
 struct World(PathBuf);
@@ -69,7 +69,7 @@ impl World {
                 .unwrap();
         let files = Files { hosts: self.join("hosts"), resolv_conf: self.join("none") };
         let resolver = Resolver::new(files, Clock::system());
-        Client::new(Options { tls: Some(Arc::new(tls)), resolver, proxies, ..quick() })
+        Client::new(Options { tls: Some(Arc::new(tls)), resolver, proxies, ..Options::default() })
     }
 }
 
@@ -102,7 +102,7 @@ async fn wrong_names_and_roots_are_refused_for_good() {
         assert!(matches!(error.kind(), Kind::Tls { broken: false, .. }), "{error:?}");
         assert!(error.to_string().contains(&format!("TLS with '{host}' failed: ")), "{error}");
     }
-    let without = Client::new(quick());
+    let without = Client::new(Options::default());
     let error = without.get(&format!("https://127.0.0.1:{port}/"), &Retry::never()).await.err().unwrap();
     assert!(error.to_string().ends_with("this client was given no trusted roots"), "{error}");
 }
