@@ -143,7 +143,7 @@ impl Fs for Disk {
 }
 
 impl File for DiskFile {
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(u64::try_from(fs::fstat(&self.fd)?.st_size).unwrap_or(0))
     }
 
@@ -168,7 +168,7 @@ impl File for DiskFile {
     }
 
     fn reserve(&self, len: u64) -> io::Result<()> {
-        let have = self.len()?;
+        let have = self.size()?;
         if have >= len {
             return Ok(());
         }

@@ -92,7 +92,7 @@ pub trait Fs: Send + Sync + fmt::Debug {
 /// An open file. Dropping it closes it.
 pub trait File: Send + fmt::Debug {
     /// Bytes.
-    fn len(&self) -> io::Result<u64>;
+    fn size(&self) -> io::Result<u64>;
     /// Reads up to a buffer's length from a place; 0 at the end. Files opened for blocks are not read.
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize>;
     /// Writes all of it. On a file opened for blocks, place, length and address are multiples of
@@ -127,7 +127,7 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// All of a file, at most `limit` bytes of it.
 pub(crate) fn read_all(file: &dyn File, limit: u64) -> io::Result<Vec<u8>> {
-    let len = file.len()?.min(limit);
+    let len = file.size()?.min(limit);
     let mut bytes = vec![0; usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?];
     let mut at = 0;
     while at < bytes.len() {

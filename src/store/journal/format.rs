@@ -120,7 +120,9 @@ impl Mark {
             used: u32_at(bytes, 36),
             span: u32_at(bytes, 40),
         };
-        let fits = mark.used as usize >= MARK && mark.used <= mark.span && mark.span as usize % SECTOR == 0;
+        let fits = mark.used as usize >= MARK
+            && mark.used <= mark.span
+            && (mark.span as usize).is_multiple_of(SECTOR);
         fits.then_some(mark)
     }
 

@@ -66,7 +66,7 @@ impl<S: State> Journal<S> {
         };
         let file = self.fs.open(spare, access).map_err(Error::io("open", spare))?;
         file.set_mode(self.options.mode).map_err(Error::io("set the permissions of", spare))?;
-        let len = file.len().map_err(Error::io("look at", spare))?;
+        let len = file.size().map_err(Error::io("look at", spare))?;
         let random = self.fs.random().map_err(Error::io("mark", spare))?;
         let epoch = ((tail.epoch >> 32).wrapping_add(1) << 32) | (random & u64::from(u32::MAX));
         // A spare of an odd size is no file of ours any more; the rest of its last block is made again.

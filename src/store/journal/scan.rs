@@ -51,7 +51,7 @@ pub(crate) fn scan(file: &[u8]) -> Result<Scan, u32> {
         None => Header { epoch: likely_epoch(file), snapshot: 0 },
     };
     scan.epoch = header.epoch;
-    if file.len() as u64 % START != 0 {
+    if !(file.len() as u64).is_multiple_of(START) {
         scan.damage.push(Damage { offset: file.len() as u64, what: "the file ends too early" });
     }
     while scan.group(file, header.snapshot.into()) {}

@@ -358,7 +358,7 @@ struct RecordedFile {
 }
 
 impl File for RecordedFile {
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.disk.inner().file(self.id)?.len() as u64)
     }
 
