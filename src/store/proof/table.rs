@@ -21,7 +21,7 @@ use super::{
 use crate::{Batch, Event, Options, Table, Ticket};
 
 const PATH: &str = "/table";
-const ROUNDS: u64 = 4;
+const ROUNDS: u64 = 16;
 const POINTS: u64 = 50_000;
 
 type Contents = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -108,7 +108,7 @@ fn round(seed: u64) -> Result<u64, String> {
     let mut dice = Dice(seed ^ 0x55);
     let points = cuts(&Recorder::new(seed), &run.disk.steps(), seed, |cut| {
         let looked = look(&run, &cut).and_then(|(table, found)| {
-            if dice.below(400) > 0 {
+            if dice.below(100) > 0 {
                 return Ok(0);
             }
             drop(table);
