@@ -122,7 +122,8 @@ impl<S: State> Journal<S> {
         if end <= *len {
             return Ok(());
         }
-        let step = (*len).clamp(self.options.step, LARGEST_STEP);
+        // A small store stays small; a large one does not grow often.
+        let step = (*len).clamp((self.cap() / 64).clamp(super::format::START, LARGEST_STEP), LARGEST_STEP);
         let new = round_up(end, step).min(self.cap()).max(end);
         let new = round_up(new, super::format::START);
         file.reserve(new)?;

@@ -47,20 +47,18 @@ pub type OnEvent = Box<dyn Fn(&Event) + Send + Sync>;
 
 /// How a journal is kept.
 pub struct Options {
-    /// Bytes one of its two files may have; at least 64 KiB are taken. What the state may keep is a part of it.
+    /// Bytes one of its two files may have; at least 16 KiB are taken. What the state may keep is a part of it.
     pub cap: u64,
     /// Permission bits of its files.
     pub mode: u32,
     /// Who is told of events.
     pub on_event: OnEvent,
-    /// The smallest step a file grows in; only the proof wants another than the usual one.
-    pub(crate) step: u64,
 }
 
 impl Default for Options {
     /// 4 MiB, only for their owner, events to nobody.
     fn default() -> Options {
-        Options { cap: 4 << 20, mode: 0o600, on_event: Box::new(|_| {}), step: SMALLEST_STEP }
+        Options { cap: 4 << 20, mode: 0o600, on_event: Box::new(|_| {}) }
     }
 }
 
@@ -70,8 +68,8 @@ impl fmt::Debug for Options {
     }
 }
 
-/// The least a file grows by, and the least cap.
-const SMALLEST_STEP: u64 = 64 << 10;
+/// The least cap.
+const SMALLEST_CAP: u64 = 16 << 10;
 /// The most a file grows by.
 const LARGEST_STEP: u64 = 1 << 20;
 /// No record is longer, whatever the cap.
@@ -159,7 +157,7 @@ impl<S: State> Journal<S> {
 
     /// Bytes a file of it may have.
     pub fn cap(&self) -> u64 {
-        let cap = self.options.cap.max(self.options.step);
+        let cap = self.options.cap.max(SMALLEST_CAP);
         cap - cap % format::START
     }
 

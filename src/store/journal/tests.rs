@@ -95,7 +95,7 @@ fn a_file_cut_short_keeps_what_is_before() {
     let scratch = Scratch::new();
     let records = sample(&scratch.path("log"));
     let whole = fs::read(scratch.path("log")).unwrap();
-    for len in [0, 5, 31, 32, 4096, 4097, 4700, 5200, 6000, 60_000] {
+    for len in [0, 5, 31, 32, 4096, 4097, 4700, 5200, 6000, 8000] {
         let path = scratch.path("short");
         fs::write(&path, &whole[..len]).unwrap();
         let (journal, told) = open(&path);

@@ -43,7 +43,7 @@ fn open(disk: &Recorder) -> (Result<Table, crate::Error>, Arc<AtomicU64>) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     });
-    let options = Options { cap: 24 << 10, on_event, step: 4096, ..Options::default() };
+    let options = Options { cap: 24 << 10, on_event, ..Options::default() };
     (Table::open(Arc::new(disk.clone()), Path::new(PATH), options), alarms)
 }
 
