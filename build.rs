@@ -17,6 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     embed(&out)?;
     note("EDGEKIT_APPLETS", &applets()?);
     note("EDGEKIT_GIT", &git());
+    note("EDGEKIT_BUILT", &built());
     note("EDGEKIT_TARGET", &env::var("TARGET")?);
     note("EDGEKIT_PROFILE", &profile(&out));
     note("EDGEKIT_RUSTC", &rustc());
@@ -70,6 +71,15 @@ fn git() -> String {
         }
     }
     first_line("git", &["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// When the sources were made, in seconds since 1970: what the builder says (reproducible-builds.org),
+/// else the date of the commit; zero if neither is known. Never the time of this build.
+fn built() -> String {
+    println!("cargo:rerun-if-env-changed=SOURCE_DATE_EPOCH");
+    let given = env::var("SOURCE_DATE_EPOCH").ok();
+    let date = given.or_else(|| first_line("git", &["log", "-1", "--format=%ct"]));
+    date.filter(|date| date.parse::<u64>().is_ok()).unwrap_or_else(|| "0".to_owned())
 }
 
 /// The profile's own name; Cargo tells only whether it is like `release` or like `debug`.

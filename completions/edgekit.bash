@@ -19,6 +19,9 @@ _edgekit() {
             edgekit,completions)
                 cmd="edgekit__subcmd__completions"
                 ;;
+            edgekit,config)
+                cmd="edgekit__subcmd__config"
+                ;;
             edgekit,doctor)
                 cmd="edgekit__subcmd__doctor"
                 ;;
@@ -31,14 +34,32 @@ _edgekit() {
             edgekit,list)
                 cmd="edgekit__subcmd__list"
                 ;;
+            edgekit,log-level)
+                cmd="edgekit__subcmd__log__subcmd__level"
+                ;;
             edgekit,man)
                 cmd="edgekit__subcmd__man"
+                ;;
+            edgekit,reload)
+                cmd="edgekit__subcmd__reload"
+                ;;
+            edgekit,status)
+                cmd="edgekit__subcmd__status"
                 ;;
             edgekit,trace)
                 cmd="edgekit__subcmd__trace"
                 ;;
             edgekit,version)
                 cmd="edgekit__subcmd__version"
+                ;;
+            edgekit__subcmd__config,example)
+                cmd="edgekit__subcmd__config__subcmd__example"
+                ;;
+            edgekit__subcmd__config,schema)
+                cmd="edgekit__subcmd__config__subcmd__schema"
+                ;;
+            edgekit__subcmd__config,show)
+                cmd="edgekit__subcmd__config__subcmd__show"
                 ;;
             edgekit__subcmd__trace,doctor)
                 cmd="edgekit__subcmd__trace__subcmd__doctor"
@@ -59,7 +80,7 @@ _edgekit() {
 
     case "${cmd}" in
         edgekit)
-            opts="-h -V --help --version trace help man list install doctor version completions"
+            opts="-h -V --help --version trace help man list status reload log-level config install doctor version completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -75,6 +96,78 @@ _edgekit() {
         edgekit__subcmd__completions)
             opts="-h --color --help bash zsh fish elvish powershell nushell"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__config)
+            opts="-h --color --help show example schema"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__config__subcmd__example)
+            opts="-h --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__config__subcmd__schema)
+            opts="-h --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__config__subcmd__show)
+            opts="-h --origin --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -162,8 +255,62 @@ _edgekit() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        edgekit__subcmd__log__subcmd__level)
+            opts="-h --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         edgekit__subcmd__man)
             opts="-h --list --source --no-pager --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__reload)
+            opts="-h --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__status)
+            opts="-h --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -26,6 +26,10 @@ set edit:completion:arg-completer[edgekit] = {|@words|
             cand help 'Explain a command or a topic'
             cand man 'Show a manual page'
             cand list 'List the applets of this build'
+            cand status 'Show the running daemons and their services'
+            cand reload 'Make daemons read their configuration again'
+            cand log-level 'Show or change what running daemons log'
+            cand config 'Show and explain the configuration of applets'
             cand install 'Make or remove links named after the applets'
             cand doctor 'Look at this machine and say what works on it'
             cand version 'Say what this file is and how it was built'
@@ -109,6 +113,48 @@ set edit:completion:arg-completer[edgekit] = {|@words|
         &'edgekit;list'= {
             cand --color 'Colour the output: auto, always or never [auto]'
             cand --json 'One JSON object a line, with more detail'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit;status'= {
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand --json 'One JSON object a daemon, with all details'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit;reload'= {
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand --json 'One JSON object a service'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit;log-level'= {
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit;config'= {
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand show 'Show the settings in force'
+            cand example 'Print a commented file with every key'
+            cand schema 'Print the JSON Schema of the file'
+        }
+        &'edgekit;config;show'= {
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand --origin 'Say where each value came from'
+            cand --json 'One JSON object a line, with origins'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit;config;example'= {
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit;config;schema'= {
+            cand --color 'Colour the output: auto, always or never [auto]'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

@@ -30,6 +30,10 @@ complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "trace" -d 'Trace th
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "help" -d 'Explain a command or a topic'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "man" -d 'Show a manual page'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "list" -d 'List the applets of this build'
+complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "status" -d 'Show the running daemons and their services'
+complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "reload" -d 'Make daemons read their configuration again'
+complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "log-level" -d 'Show or change what running daemons log'
+complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "config" -d 'Show and explain the configuration of applets'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "install" -d 'Make or remove links named after the applets'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "doctor" -d 'Look at this machine and say what works on it'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "version" -d 'Say what this file is and how it was built'
@@ -96,6 +100,41 @@ always\t''
 never\t''"
 complete -c edgekit -n "__fish_edgekit_using_subcommand list" -l json -d 'One JSON object a line, with more detail'
 complete -c edgekit -n "__fish_edgekit_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand status" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand status" -l json -d 'One JSON object a daemon, with all details'
+complete -c edgekit -n "__fish_edgekit_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand reload" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand reload" -l json -d 'One JSON object a service'
+complete -c edgekit -n "__fish_edgekit_using_subcommand reload" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand log-level" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand log-level" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand config; and not __fish_seen_subcommand_from show example schema" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand config; and not __fish_seen_subcommand_from show example schema" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand config; and not __fish_seen_subcommand_from show example schema" -f -a "show" -d 'Show the settings in force'
+complete -c edgekit -n "__fish_edgekit_using_subcommand config; and not __fish_seen_subcommand_from show example schema" -f -a "example" -d 'Print a commented file with every key'
+complete -c edgekit -n "__fish_edgekit_using_subcommand config; and not __fish_seen_subcommand_from show example schema" -f -a "schema" -d 'Print the JSON Schema of the file'
+complete -c edgekit -n "__fish_edgekit_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand config; and __fish_seen_subcommand_from show" -l origin -d 'Say where each value came from'
+complete -c edgekit -n "__fish_edgekit_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'One JSON object a line, with origins'
+complete -c edgekit -n "__fish_edgekit_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand config; and __fish_seen_subcommand_from example" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand config; and __fish_seen_subcommand_from example" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand config; and __fish_seen_subcommand_from schema" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand config; and __fish_seen_subcommand_from schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c edgekit -n "__fish_edgekit_using_subcommand install" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"

@@ -117,6 +117,87 @@ module completions {
     --help(-h)                # Print help (see more with '--help')
   ]
 
+  def "nu-complete edgekit status color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show the running daemons and their services
+  export extern "edgekit status" [
+    --json                    # One JSON object a daemon, with all details
+    --color: string@"nu-complete edgekit status color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+    applet?: string           # Only this daemon: APPLET, or APPLET@INSTANCE
+  ]
+
+  def "nu-complete edgekit reload color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Make daemons read their configuration again
+  export extern "edgekit reload" [
+    --json                    # One JSON object a service
+    --color: string@"nu-complete edgekit reload color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+    applet?: string           # Only this daemon: APPLET, or APPLET@INSTANCE
+  ]
+
+  def "nu-complete edgekit log-level color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show or change what running daemons log
+  export extern "edgekit log-level" [
+    --color: string@"nu-complete edgekit log-level color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+    applet?: string           # Only this daemon: APPLET, or APPLET@INSTANCE
+    level?: string            # What to log from now on
+  ]
+
+  def "nu-complete edgekit config color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show and explain the configuration of applets
+  export extern "edgekit config" [
+    --color: string@"nu-complete edgekit config color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete edgekit config show color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show the settings in force
+  export extern "edgekit config show" [
+    --origin                  # Say where each value came from
+    --json                    # One JSON object a line, with origins
+    --color: string@"nu-complete edgekit config show color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+    applet?: string           # Of this applet only
+  ]
+
+  def "nu-complete edgekit config example color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Print a commented file with every key
+  export extern "edgekit config example" [
+    --color: string@"nu-complete edgekit config example color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+    applet: string            # The applet
+  ]
+
+  def "nu-complete edgekit config schema color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Print the JSON Schema of the file
+  export extern "edgekit config schema" [
+    --color: string@"nu-complete edgekit config schema color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+    applet: string            # The applet
+  ]
+
   def "nu-complete edgekit install color" [] {
     [ "auto" "always" "never" ]
   }

@@ -129,6 +129,7 @@ mod tests {
         manual: Manual { paragraph: "", examples: &[], files: &[], environment: &[], exits: &[] },
         command: || clap::Command::new("probe"),
         check: |_| Vec::new(),
+        config: None,
         entry: Entry::Tool(|_, _| Ok(Exit::OK)),
     };
     static TABLE: &[&Applet] = &[&PROBE];

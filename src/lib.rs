@@ -13,3 +13,10 @@ mod launch;
 pub use applets::{APPLETS, known};
 pub use builtin::BUILTINS;
 pub use launch::{command_tree, run};
+
+/// The machine's clock, with the date of this build as floor.
+pub fn clock() -> edgekit_core::Clock {
+    // Seconds since 1970, written by build.rs.
+    let seconds = env!("EDGEKIT_BUILT").parse().unwrap_or(0);
+    edgekit_core::Clock::system().built(std::time::Duration::from_secs(seconds))
+}

@@ -9,6 +9,7 @@ use edgekit_core::{Ctx, Exit};
 fn main() -> ExitCode {
     let run = || {
         let mut ctx = Ctx::new(edgekit::APPLETS);
+        ctx.set_clock(edgekit::clock());
         edgekit::run(std::env::args_os().collect(), &mut ctx)
     };
     // The panic hook has printed where; a caller still gets the code that says "a bug".

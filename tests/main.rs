@@ -6,6 +6,7 @@
 // All of it is tests: a failed expectation is what they are for.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod chassis;
 mod cli;
 mod harness;
 mod trace;

@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use edgekit_core::units::Size;
 use edgekit_core::{Error, Exit};
 
 use crate::tools::{self, Tool};
@@ -322,12 +323,7 @@ fn parse_pid(word: &str) -> Result<i32, Refused> {
 
 /// `4096`, `16K`, `4M`.
 fn parse_size(word: &str) -> Result<u32, Error> {
-    let (digits, unit) = match word.char_indices().last() {
-        Some((at, 'k' | 'K')) => (&word[..at], 1 << 10),
-        Some((at, 'm' | 'M')) => (&word[..at], 1 << 20),
-        _ => (word, 1),
-    };
-    let bytes = digits.parse::<u32>().ok().and_then(|n| n.checked_mul(unit));
+    let bytes = word.parse::<Size>().ok().and_then(|size| u32::try_from(size.0).ok());
     bytes.filter(|n| (1..=1 << 30).contains(n)).ok_or_else(|| {
         usage(format!("'{word}' is not a size")).hint("give bytes, or a number with K or M, up to 1024M")
     })

@@ -38,5 +38,6 @@ pub static APPLET: Applet = Applet {
     manual: manual::MANUAL,
     command: cli::command,
     check: |_| doctor::summary(),
+    config: None,
     entry: Entry::Tool(entry::entry),
 };

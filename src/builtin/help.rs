@@ -26,6 +26,7 @@ pub(crate) static HELP: Applet = Applet {
     },
     command,
     check: nothing_to_check,
+    config: None,
     entry: Entry::Tool(run),
 };
 

@@ -23,6 +23,7 @@ pub(crate) static LIST: Applet = Applet {
     },
     command,
     check: nothing_to_check,
+    config: None,
     entry: Entry::Tool(run),
 };
 

@@ -29,6 +29,7 @@ pub(crate) static MAN: Applet = Applet {
     },
     command,
     check: nothing_to_check,
+    config: None,
     entry: Entry::Tool(run),
 };
 

@@ -2,15 +2,20 @@
 //! pages and completions treat both alike; only the table of `applets.rs` is what `list` lists.
 
 mod completions;
+mod config;
+mod daemons;
 mod doctor;
 mod embedded;
 mod help;
 mod install;
 mod list;
+mod log_level;
 mod man;
 pub(crate) mod overview;
 mod pager;
+mod reload;
 mod roff;
+mod status;
 mod version;
 
 use edgekit_core::Applet;
@@ -19,10 +24,14 @@ pub(crate) use help::HELP;
 pub(crate) use version::VERSION;
 
 /// The built-in commands, in the order help shows them.
-pub static BUILTINS: [&Applet; 7] = [
+pub static BUILTINS: [&Applet; 11] = [
     &help::HELP,
     &man::MAN,
     &list::LIST,
+    &status::STATUS,
+    &reload::RELOAD,
+    &log_level::LOG_LEVEL,
+    &config::CONFIG,
     &install::INSTALL,
     &doctor::DOCTOR,
     &version::VERSION,

@@ -23,6 +23,7 @@ pub(crate) static VERSION: Applet = Applet {
     },
     command,
     check: nothing_to_check,
+    config: None,
     entry: Entry::Tool(run),
 };
 

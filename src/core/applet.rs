@@ -6,6 +6,7 @@
 
 use clap::{Arg, ArgMatches, Command};
 
+use crate::config::Section;
 use crate::{Capability, ColorChoice, Ctx, Error, Exit, Finding, Manual, term};
 
 /// One command of edgekit.
@@ -23,6 +24,8 @@ pub struct Applet {
     pub command: fn() -> Command,
     /// What this machine lets it do.
     pub check: fn(&mut Ctx) -> Vec<Finding>,
+    /// What its file `NAME.toml` may hold; none if it has no configuration.
+    pub config: Option<&'static Section>,
     /// How it runs.
     pub entry: Entry,
 }

@@ -79,6 +79,11 @@ impl Ctx {
         &self.clock
     }
 
+    /// Another clock: `main` gives the date of the build, a test its own time.
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
+    }
+
     /// The value of `--color`, set by the dispatcher.
     pub fn set_color(&mut self, color: ColorChoice) {
         self.color = color;

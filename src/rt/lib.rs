@@ -6,8 +6,27 @@
 
 pub mod caps;
 pub mod child;
+pub mod control;
+mod daemon;
 pub mod host;
+pub mod log;
+pub mod metrics;
+mod notify;
+mod ports;
+pub mod resolve;
+mod scope;
+pub mod service;
 mod signals;
 mod sys;
+pub mod watch;
 
+pub use daemon::{Definition, Host, Settings};
+pub use ports::Ports;
+pub use resolve::{ResolveError, Resolver};
+pub use scope::Scope;
+pub use service::{Service, Verdict};
 pub use signals::Signals;
+pub use watch::Watch;
+
+/// A future behind a pointer: what an object-safe asynchronous method returns.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,5 +1,6 @@
 //! The command line as a user meets it: names, help, output, links.
 
+mod config;
 mod dispatch;
 mod examples;
 mod help;

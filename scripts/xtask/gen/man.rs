@@ -9,7 +9,7 @@ use clap::Command;
 use clap_mangen::Man;
 use edgekit_core::{Applet, Manual};
 
-use super::{Files, commands};
+use super::{Files, commands, config};
 use crate::Failure;
 
 const DATE: &str = "2026-01-01";
@@ -62,6 +62,14 @@ fn page(name: &str, command: &Command, applet: Option<&Applet>) -> Result<String
     let mut see = vec!["edgekit (1)".to_owned(), "edgekit (7)".to_owned()];
     match applet {
         Some(applet) => {
+            if let Some(described) = applet.config {
+                section(&mut page, "CONFIGURATION", "");
+                page.push_str(&format!(
+                    "Keys of \\fI/etc/edgekit/{}.toml\\fR; the format is described in\n.BR edgekit\\-config (5).\n",
+                    escape(applet.name)
+                ));
+                config::table(described, "", &mut page);
+            }
             rows(
                 &mut page,
                 "EXIT STATUS",
@@ -198,7 +206,7 @@ fn rendered(render: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Result
 }
 
 /// Letters that roff would take for its own.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq");
     match text.starts_with('.') {
         true => format!("\\&{text}"),

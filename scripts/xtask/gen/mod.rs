@@ -1,9 +1,10 @@
 //! `xtask gen`: everything committed that is derived from the commands' own definitions.
 //!
-//! `man.rs` and `completions.rs` make the texts; here they are written, or compared with what is
+//! `man.rs`, `completions.rs` and `config.rs` make the texts; here they are written, or compared with what is
 //! there, and what should no longer be there is found.
 
 mod completions;
+mod config;
 mod man;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<Findings, Failure> {
     let mut files = Files::new();
     man::generate(&mut files)?;
     completions::generate(&mut files)?;
+    config::generate(&mut files)?;
     let mut findings = Findings::new();
     for (path, wanted) in &files {
         let there = fs::read_to_string(root.join(path)).unwrap_or_default();
@@ -30,7 +32,9 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<Findings, Failure> {
         if check {
             findings.push(format!("{path} is not up to date; run 'cargo xtask gen'"));
         } else {
-            fs::write(root.join(path), wanted)?;
+            let path_on_disk = root.join(path);
+            path_on_disk.parent().map_or(Ok(()), fs::create_dir_all)?;
+            fs::write(path_on_disk, wanted)?;
             println!("wrote {path}");
         }
     }
@@ -48,7 +52,10 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<Findings, Failure> {
 /// Generated files of commands that are no more. Pages of sections 5 and 7 are written by hand.
 fn left_over(root: &Path, files: &Files) -> Result<Vec<String>, Failure> {
     let mut left = Vec::new();
-    for folder in ["completions", "man"] {
+    for folder in ["completions", "man", config::FOLDER] {
+        if !root.join(folder).exists() {
+            continue;
+        }
         for entry in fs::read_dir(root.join(folder))? {
             let path = format!("{folder}/{}", entry?.file_name().to_string_lossy());
             let by_hand = folder == "man" && !path.ends_with(".1");

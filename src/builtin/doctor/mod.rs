@@ -35,6 +35,7 @@ pub(crate) static DOCTOR: Applet = Applet {
     },
     command,
     check: nothing_to_check,
+    config: None,
     entry: Entry::Tool(run),
 };
 

@@ -42,6 +42,7 @@ pub(crate) static INSTALL: Applet = Applet {
     },
     command,
     check: nothing_to_check,
+    config: None,
     entry: Entry::Tool(run),
 };
 

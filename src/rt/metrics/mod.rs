@@ -1,0 +1,217 @@
+//! Counters, gauges and histograms of the process, shown as Prometheus text.
+//!
+//! A series exists from its first use. Labels come from outside (hosts, routes, rules), so each
+//! metric holds a bounded number of series; what comes later is counted together in one whose label
+//! values are all `_other`. Handles are cheap to clone and to update: keep one where it is hot.
+//! Neighbour: `text.rs` writes the exposition format.
+
+mod text;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::scope::lock;
+
+/// Series of one metric before new label values go to `_other`.
+pub const MAX_SERIES: usize = 256;
+
+/// Label value of the series that takes what exceeds [`MAX_SERIES`].
+pub const OTHER: &str = "_other";
+
+/// Upper bounds of a [`Histogram`]'s buckets in seconds; the last bucket has none.
+pub const BUCKETS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// All metrics of a process. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Metrics {
+    families: Arc<Mutex<BTreeMap<&'static str, Family>>>,
+}
+
+struct Family {
+    help: &'static str,
+    /// Decides the kind; never shown.
+    model: Series,
+    series: BTreeMap<Labels, Series>,
+}
+
+type Labels = Vec<(&'static str, String)>;
+
+#[derive(Clone)]
+enum Series {
+    Counter(Counter),
+    Gauge(Gauge),
+    Histogram(Histogram),
+}
+
+/// A number that only grows.
+#[derive(Clone, Default)]
+pub struct Counter(Arc<AtomicU64>);
+
+/// A number that goes up and down.
+#[derive(Clone, Default)]
+pub struct Gauge(Arc<AtomicI64>);
+
+/// Durations, counted by size.
+#[derive(Clone, Default)]
+pub struct Histogram(Arc<Observed>);
+
+#[derive(Default)]
+struct Observed {
+    buckets: [AtomicU64; BUCKETS.len() + 1],
+    nanoseconds: AtomicU64,
+}
+
+impl Counter {
+    /// Adds one.
+    pub fn add_one(&self) {
+        self.add(1);
+    }
+
+    /// Adds `amount`.
+    pub fn add(&self, amount: u64) {
+        self.0.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    /// What it stands at.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Gauge {
+    /// Replaces the number.
+    pub fn set(&self, value: i64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// Adds `amount`, which may be negative.
+    pub fn add(&self, amount: i64) {
+        self.0.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    /// What it stands at.
+    pub fn get(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Histogram {
+    /// Counts one duration.
+    pub fn observe(&self, duration: Duration) {
+        let seconds = duration.as_secs_f64();
+        let bucket = BUCKETS.partition_point(|bound| *bound < seconds);
+        self.0.buckets[bucket].fetch_add(1, Ordering::Relaxed);
+        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.0.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+}
+
+impl Metrics {
+    /// The series `labels` of the counter `name`; by convention the name ends in `_total`.
+    pub fn counter(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&'static str, &str)],
+    ) -> Counter {
+        match self.series(name, help, labels, Series::Counter(Counter::default())) {
+            Series::Counter(counter) => counter,
+            _ => Counter::default(),
+        }
+    }
+
+    /// The series `labels` of the gauge `name`.
+    pub fn gauge(&self, name: &'static str, help: &'static str, labels: &[(&'static str, &str)]) -> Gauge {
+        match self.series(name, help, labels, Series::Gauge(Gauge::default())) {
+            Series::Gauge(gauge) => gauge,
+            _ => Gauge::default(),
+        }
+    }
+
+    /// The series `labels` of the histogram `name`; by convention the name ends in `_seconds`.
+    pub fn histogram(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&'static str, &str)],
+    ) -> Histogram {
+        match self.series(name, help, labels, Series::Histogram(Histogram::default())) {
+            Series::Histogram(histogram) => histogram,
+            _ => Histogram::default(),
+        }
+    }
+
+    /// Finds or makes a series. A name used for two kinds is a fault of ours: it is logged, and the
+    /// second kind counts where nobody sees it.
+    fn series(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&'static str, &str)],
+        fresh: Series,
+    ) -> Series {
+        let mut families = lock(&self.families);
+        let family = families.entry(name).or_insert_with(|| Family {
+            help,
+            model: fresh.clone(),
+            series: BTreeMap::new(),
+        });
+        if std::mem::discriminant(&family.model) != std::mem::discriminant(&fresh) {
+            tracing::error!(metric = name, "a metric is used as two kinds");
+            return fresh;
+        }
+        let mut key: Labels = labels.iter().map(|(label, value)| (*label, (*value).to_owned())).collect();
+        if family.series.len() >= MAX_SERIES && !family.series.contains_key(&key) {
+            for (_, value) in &mut key {
+                OTHER.clone_into(value);
+            }
+        }
+        family.series.entry(key).or_insert(fresh).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_labels_are_the_same_series() {
+        let metrics = Metrics::default();
+        metrics.counter("a_total", "A.", &[("k", "v")]).add(2);
+        metrics.counter("a_total", "A.", &[("k", "v")]).add_one();
+        assert_eq!(metrics.counter("a_total", "A.", &[("k", "v")]).get(), 3);
+        assert_eq!(metrics.counter("a_total", "A.", &[("k", "w")]).get(), 0);
+    }
+
+    #[test]
+    fn too_many_series_are_counted_together() {
+        let metrics = Metrics::default();
+        for number in 0..MAX_SERIES + 50 {
+            metrics.counter("a_total", "A.", &[("k", &number.to_string())]).add_one();
+        }
+        assert_eq!(metrics.counter("a_total", "A.", &[("k", OTHER)]).get(), 50);
+        assert_eq!(lock(&metrics.families)["a_total"].series.len(), MAX_SERIES + 1);
+        metrics.counter("a_total", "A.", &[("k", "0")]).add_one();
+        assert_eq!(metrics.counter("a_total", "A.", &[("k", "0")]).get(), 2);
+    }
+
+    #[test]
+    fn a_second_kind_does_not_disturb_the_first() {
+        let metrics = Metrics::default();
+        metrics.counter("a_total", "A.", &[]).add_one();
+        metrics.gauge("a_total", "A.", &[]).set(7);
+        assert_eq!(metrics.counter("a_total", "A.", &[]).get(), 1);
+    }
+
+    #[test]
+    fn a_bound_belongs_to_its_bucket() {
+        let histogram = Histogram::default();
+        histogram.observe(Duration::from_millis(1));
+        histogram.observe(Duration::from_secs(11));
+        assert_eq!(histogram.0.buckets[1].load(Ordering::Relaxed), 1);
+        assert_eq!(histogram.0.buckets[BUCKETS.len()].load(Ordering::Relaxed), 1);
+    }
+}

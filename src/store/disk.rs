@@ -1,0 +1,245 @@
+//! The real file system: [`Fs`] on system calls.
+//!
+//! Blocks are written with `O_DIRECT` where the file system takes it, in the unit it names (`statx`, Linux 6.1) or
+//! its device has: a record then costs its own sectors and one flush, not a page and a walk of the page cache.
+//! Where it does not, the same bytes go through the page cache.
+
+use std::{
+    io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::{DirBuilderExt, MetadataExt},
+    },
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{self, AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, RenameFlags, StatxFlags},
+    io::Errno,
+    process,
+};
+
+use crate::{Access, Error, File, Fs, Kind, Lock, Stat, lock};
+
+/// The machine's file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Disk;
+
+/// A file of the machine.
+#[derive(Debug)]
+struct DiskFile {
+    fd: OwnedFd,
+    block: usize,
+}
+
+/// The largest unit that is written directly; [`crate::block`] aligns to it.
+const LARGEST_BLOCK: usize = 4096;
+/// The unit through the page cache: what storage writes whole.
+const SECTOR: usize = 512;
+
+impl Fs for Disk {
+    fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn File>> {
+        let common = OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let (flags, mode) = match access {
+            Access::Read => (OFlags::RDONLY | OFlags::NONBLOCK, 0),
+            Access::Blocks => (OFlags::RDWR, 0),
+            Access::New(mode) | Access::NewBlocks(mode) => {
+                (OFlags::RDWR | OFlags::CREATE | OFlags::EXCL, mode)
+            }
+        };
+        let fd = fs::open(path, flags | common, Mode::from_raw_mode(mode))?;
+        if FileType::from_raw_mode(fs::fstat(&fd)?.st_mode) != FileType::RegularFile {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        let block = match access {
+            Access::Blocks | Access::NewBlocks(_) => direct(&fd)?,
+            Access::Read | Access::New(_) => SECTOR,
+        };
+        Ok(Box::new(DiskFile { fd, block }))
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Option<Stat>> {
+        let meta = match std::fs::symlink_metadata(path) {
+            Ok(meta) => meta,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let kind = match meta.file_type() {
+            ty if ty.is_file() => Kind::File,
+            ty if ty.is_dir() => Kind::Folder,
+            ty if ty.is_symlink() => Kind::Link,
+            _ => Kind::Other,
+        };
+        Ok(Some(Stat { kind, len: meta.len(), mode: meta.mode() & 0o7777, uid: meta.uid(), gid: meta.gid() }))
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        // A name that is not UTF-8 is none of ours.
+        std::fs::read_dir(folder)?
+            .filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose())
+            .collect()
+    }
+
+    fn make_folder(&self, path: &Path, mode: u32) -> io::Result<()> {
+        std::fs::DirBuilder::new().mode(mode).create(path)
+    }
+
+    fn make_link(&self, target: &Path, link: &Path) -> io::Result<()> {
+        std::os::unix::fs::symlink(target, link)
+    }
+
+    fn read_link(&self, link: &Path) -> io::Result<PathBuf> {
+        std::fs::read_link(link)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn exchange(&self, a: &Path, b: &Path) -> io::Result<()> {
+        match fs::renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE) {
+            Err(Errno::INVAL | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
+            result => Ok(result?),
+        }
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_dir(path)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        let fd = fs::open(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        match fs::fsync(&fd) {
+            // Some network and FUSE file systems cannot flush a folder; their renames are as durable as they get.
+            Err(Errno::INVAL | Errno::NOTSUP) => Ok(()),
+            result => Ok(result?),
+        }
+    }
+
+    fn lock(&self, path: &Path) -> Result<Lock, Error> {
+        lock::take(path)
+    }
+
+    fn user(&self) -> u32 {
+        process::geteuid().as_raw()
+    }
+
+    fn random(&self) -> io::Result<u64> {
+        let mut bytes = [0; 8];
+        rustix::io::retry_on_intr(|| {
+            rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+        })?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+
+    fn is_alive(&self, id: u32) -> bool {
+        let pid = i32::try_from(id).ok().and_then(process::Pid::from_raw);
+        pid.is_some_and(|pid| process::test_kill_process(pid) != Err(Errno::SRCH))
+    }
+}
+
+impl File for DiskFile {
+    fn size(&self) -> io::Result<u64> {
+        Ok(u64::try_from(fs::fstat(&self.fd)?.st_size).unwrap_or(0))
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::retry_on_intr(|| rustix::io::pread(&self.fd, &mut *into, offset))?)
+    }
+
+    fn write_at(&self, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match rustix::io::retry_on_intr(|| rustix::io::pwrite(&self.fd, bytes, offset)) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => {
+                    bytes = &bytes[n..];
+                    offset += n as u64;
+                }
+                // The unit was not what the file system or its device had named: through the page cache, then.
+                Err(Errno::INVAL) if self.is_direct()? => self.set_direct(false)?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn reserve(&self, len: u64) -> io::Result<()> {
+        let have = self.size()?;
+        if have >= len {
+            return Ok(());
+        }
+        match fs::fallocate(&self.fd, FallocateFlags::empty(), have, len - have) {
+            Err(Errno::NOTSUP | Errno::NOSYS) => Ok(fs::ftruncate(&self.fd, len)?),
+            result => Ok(result?),
+        }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(fs::fdatasync(&self.fd)?)
+    }
+
+    fn set_owner(&self, uid: u32, gid: u32) -> io::Result<()> {
+        let stat = fs::fstat(&self.fd)?;
+        if (stat.st_uid, stat.st_gid) != (uid, gid) {
+            fs::fchown(&self.fd, Some(fs::Uid::from_raw(uid)), Some(fs::Gid::from_raw(gid)))?;
+        }
+        Ok(())
+    }
+
+    fn set_mode(&self, mode: u32) -> io::Result<()> {
+        Ok(fs::fchmod(&self.fd, Mode::from_raw_mode(mode))?)
+    }
+
+    fn block(&self) -> usize {
+        self.block
+    }
+}
+
+impl DiskFile {
+    fn is_direct(&self) -> io::Result<bool> {
+        Ok(fs::fcntl_getfl(&self.fd)?.contains(OFlags::DIRECT))
+    }
+
+    fn set_direct(&self, on: bool) -> io::Result<()> {
+        set_direct(&self.fd, on)
+    }
+}
+
+fn set_direct(fd: impl AsFd, on: bool) -> io::Result<()> {
+    let mut flags = fs::fcntl_getfl(&fd)?;
+    flags.set(OFlags::DIRECT, on);
+    Ok(fs::fcntl_setfl(&fd, flags)?)
+}
+
+/// Switches a file to direct writes if it can; gives the unit to write in.
+fn direct(fd: &OwnedFd) -> io::Result<usize> {
+    let Some(unit) = direct_unit(fd) else { return Ok(SECTOR) };
+    if !unit.is_power_of_two() || unit > LARGEST_BLOCK || set_direct(fd, true).is_err() {
+        return Ok(SECTOR);
+    }
+    Ok(unit.max(SECTOR))
+}
+
+/// The unit of direct writes: what the file system says, else what its device has.
+fn direct_unit(fd: &OwnedFd) -> Option<usize> {
+    let asked = StatxFlags::from_bits_retain(rustix_dioalign()) | StatxFlags::BASIC_STATS;
+    let stat = fs::statx(fd, "", AtFlags::EMPTY_PATH, asked).ok()?;
+    if stat.stx_mask & rustix_dioalign() != 0 {
+        // Zero: this file takes no direct writes.
+        return Some(stat.stx_dio_offset_align.max(stat.stx_dio_mem_align) as usize).filter(|unit| *unit > 0);
+    }
+    let device = format!("/sys/dev/block/{}:{}", stat.stx_dev_major, stat.stx_dev_minor);
+    ["queue", "../queue"].iter().find_map(|queue| {
+        let text = std::fs::read_to_string(format!("{device}/{queue}/logical_block_size")).ok()?;
+        text.trim().parse().ok()
+    })
+}
+
+/// `STATX_DIOALIGN` of `<linux/stat.h>`, which rustix has the fields but no name for.
+const fn rustix_dioalign() -> u32 {
+    0x2000
+}

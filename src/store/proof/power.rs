@@ -1,0 +1,264 @@
+//! What a power cut can leave: made from a record, one disk after the other.
+//!
+//! The rules are harsher than those of the file systems we run on: each sector that was not flushed may be there or
+//! not, whatever its neighbours do, or be torn inside; each change of names that was not flushed may be there or not,
+//! whatever came before it. Only a file's length is, as an inode
+//! is, one of those it had.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Dice, Op, Recorder, Step,
+    recorder::{Id, Names, Node},
+};
+
+/// What storage writes as a whole, or tears.
+const SECTOR: usize = 512;
+/// Random disks at each flush, beside those with all and with none of what was not flushed.
+const AT_FLUSH: u64 = 64;
+/// The same at each other operation.
+const BETWEEN: u64 = 4;
+
+/// A deliberate mistake of the program under test: the proof must find it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Fault {
+    /// The flushes of this name are left out.
+    Dropped(String),
+    /// An operation of the first name that is followed by one of the second is done after it.
+    Swapped(String, String),
+}
+
+/// A moment at which the power fails.
+#[derive(Debug)]
+pub struct Cut {
+    /// The disk as it is found.
+    pub disk: Recorder,
+    /// Changes of the test that it was told are durable.
+    pub told: u64,
+    /// Changes that were handed over.
+    pub handed: u64,
+    /// The operation before which the power failed, for the report.
+    pub step: usize,
+}
+
+/// The kind of a step and its name, or nothing for marks.
+fn label(step: &Step) -> Option<String> {
+    let kind = match &step.op {
+        Op::Write(..) => "write",
+        Op::Flush(_) => "flush",
+        Op::Names(..) => "names",
+        Op::FlushFolder(_) => "flush folder",
+        Op::Made(_) | Op::Grow(..) | Op::Handed(_) | Op::Told(_) => return None,
+    };
+    Some(format!("{kind} {}", step.name))
+}
+
+/// True for a name that is moved; one that is made stands for nothing yet, and may be early.
+fn moves(step: &Step) -> bool {
+    matches!(&step.op, Op::Names(_, names) if names.len() > 1)
+}
+
+/// Every fault that can be put into a record: each flush left out, each flush swapped with its neighbours.
+pub fn faults(steps: &[Step]) -> BTreeSet<Fault> {
+    let labels: Vec<(usize, String)> =
+        steps.iter().enumerate().filter_map(|(at, step)| Some((at, label(step)?))).collect();
+    let is_flush = |at: usize| matches!(steps[at].op, Op::Flush(_) | Op::FlushFolder(_));
+    let mut faults: BTreeSet<Fault> = labels
+        .iter()
+        .filter(|(at, _)| is_flush(*at))
+        .map(|(_, label)| Fault::Dropped(label.clone()))
+        .collect();
+    for pair in labels.windows(2) {
+        // Neighbours with a word to the test between them are of two calls, and no order of one place of the code.
+        let told =
+            steps[pair[0].0..pair[1].0].iter().any(|step| matches!(step.op, Op::Told(_) | Op::Handed(_)));
+        if !told && is_flush(pair[1].0) && !is_flush(pair[0].0) {
+            faults.insert(Fault::Swapped(pair[0].1.clone(), pair[1].1.clone()));
+        }
+        if !told && is_flush(pair[0].0) && moves(&steps[pair[1].0]) {
+            faults.insert(Fault::Swapped(pair[0].1.clone(), pair[1].1.clone()));
+        }
+    }
+    faults
+}
+
+/// The record of a program with that fault.
+pub fn with_fault(steps: &[Step], fault: &Fault) -> Vec<Step> {
+    match fault {
+        Fault::Dropped(name) => {
+            steps.iter().filter(|step| label(step).as_ref() != Some(name)).cloned().collect()
+        }
+        Fault::Swapped(first, second) => {
+            let mut out = steps.to_vec();
+            let mut at = 0;
+            while at + 1 < out.len() {
+                if label(&out[at]).as_ref() == Some(first) && label(&out[at + 1]).as_ref() == Some(second) {
+                    out.swap(at, at + 1);
+                    at += 1;
+                }
+                at += 1;
+            }
+            out
+        }
+    }
+}
+
+/// Walks a record that began on the disk `start`, and hands every disk a power cut could leave to `look`, until it
+/// says stop. Gives the number of disks.
+pub fn cuts(
+    start: &Recorder,
+    steps: &[Step],
+    seed: u64,
+    mut look: impl FnMut(Cut) -> std::ops::ControlFlow<()>,
+) -> u64 {
+    let mut disk = Durable { nodes: start.nodes(), waiting: Vec::new() };
+    let mut dice = Dice(seed);
+    let (mut told, mut handed, mut points) = (0, 0, 0);
+    for (at, step) in steps.iter().enumerate() {
+        let random = match step.op {
+            Op::Flush(_) | Op::FlushFolder(_) => AT_FLUSH,
+            Op::Made(_) | Op::Handed(_) | Op::Told(_) => 0,
+            _ => BETWEEN,
+        };
+        let shares = [Share::All, Share::None].into_iter().chain((0..random).map(|_| Share::Some));
+        for share in shares.take(if disk.waiting.is_empty() { 1 } else { usize::MAX }) {
+            points += 1;
+            let cut = Cut { disk: disk.cut(share, &mut dice), told, handed, step: at };
+            if look(cut).is_break() {
+                return points;
+            }
+        }
+        match &step.op {
+            Op::Handed(number) => handed = *number,
+            Op::Told(number) => told = *number,
+            op => disk.does(op),
+        }
+    }
+    points
+}
+
+/// How much of what was not flushed is there.
+#[derive(Clone, Copy)]
+enum Share {
+    All,
+    None,
+    Some,
+}
+
+/// What is surely on the disk, and what may be.
+struct Durable {
+    nodes: Vec<Node>,
+    waiting: Vec<Op>,
+}
+
+impl Durable {
+    fn does(&mut self, op: &Op) {
+        let flushed = |waiting: &Op| match (op, waiting) {
+            (Op::Flush(id), Op::Write(at, ..) | Op::Grow(at, _)) => at == id,
+            (Op::FlushFolder(id), Op::Names(at, _)) => at == id,
+            _ => false,
+        };
+        match op {
+            Op::Flush(_) | Op::FlushFolder(_) => {
+                let (done, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(flushed);
+                self.waiting = waiting;
+                let done: Vec<Op> = done;
+                for op in &done {
+                    apply(&mut self.nodes, op);
+                }
+            }
+            // Nothing to find before a name stands for it.
+            Op::Made(made) => self.nodes.push(made.node()),
+            op => self.waiting.push(op.clone()),
+        }
+    }
+
+    fn cut(&self, share: Share, dice: &mut Dice) -> Recorder {
+        let mut nodes = self.nodes.clone();
+        // The length of a file is one number: one of those it had since its last flush.
+        let mut lens: BTreeMap<Id, Vec<usize>> = BTreeMap::new();
+        for op in &self.waiting {
+            if let Some((id, end)) = end_of(op) {
+                let lens = lens.entry(id).or_insert_with(|| vec![len(&self.nodes[id])]);
+                lens.push(end.max(lens.last().copied().unwrap_or(0)));
+            }
+            match (share, op) {
+                (Share::None, _) => {}
+                (Share::All, op) => apply(&mut nodes, op),
+                (Share::Some, Op::Write(id, offset, bytes)) => sectors(&mut nodes, *id, *offset, bytes, dice),
+                (Share::Some, op) => {
+                    if dice.below(2) == 0 {
+                        apply(&mut nodes, op);
+                    }
+                }
+            }
+        }
+        for (id, lens) in lens {
+            if let (Share::Some, Node::File(bytes)) = (share, &mut nodes[id]) {
+                bytes.resize(lens[dice.below(lens.len() as u64) as usize], 0);
+            }
+        }
+        Recorder::of(nodes, dice.roll())
+    }
+}
+
+/// The file an operation writes to, and the length it has at least then.
+fn end_of(op: &Op) -> Option<(Id, usize)> {
+    match op {
+        Op::Write(id, offset, bytes) => Some((*id, *offset as usize + bytes.len())),
+        Op::Grow(id, len) => Some((*id, *len as usize)),
+        _ => None,
+    }
+}
+
+fn len(node: &Node) -> usize {
+    match node {
+        Node::File(bytes) => bytes.len(),
+        _ => 0,
+    }
+}
+
+/// Some sectors of a write, and sometimes a part of one.
+fn sectors(nodes: &mut [Node], id: Id, mut offset: u64, mut bytes: &[u8], dice: &mut Dice) {
+    while !bytes.is_empty() {
+        let (sector, rest) = bytes.split_at((SECTOR - offset as usize % SECTOR).min(bytes.len()));
+        let there = match dice.below(16) {
+            0..=7 => sector,
+            8 => &sector[..dice.below(sector.len() as u64) as usize],
+            _ => &[],
+        };
+        if !there.is_empty() {
+            write(nodes, id, offset, there);
+        }
+        (offset, bytes) = (offset + sector.len() as u64, rest);
+    }
+}
+
+fn apply(nodes: &mut [Node], op: &Op) {
+    match op {
+        Op::Write(id, offset, bytes) => write(nodes, *id, *offset, bytes),
+        Op::Grow(id, len) => grow(nodes, *id, *len as usize),
+        Op::Names(id, names) => {
+            if let Node::Folder(entries) = &mut nodes[*id] {
+                entries.apply(names);
+            }
+        }
+        Op::Made(_) | Op::Flush(_) | Op::FlushFolder(_) | Op::Handed(_) | Op::Told(_) => {}
+    }
+}
+
+fn write(nodes: &mut [Node], id: Id, offset: u64, bytes: &[u8]) {
+    let end = offset as usize + bytes.len();
+    grow(nodes, id, end);
+    if let Node::File(file) = &mut nodes[id] {
+        file[offset as usize..end].copy_from_slice(bytes);
+    }
+}
+
+fn grow(nodes: &mut [Node], id: Id, len: usize) {
+    if let Node::File(file) = &mut nodes[id]
+        && file.len() < len
+    {
+        file.resize(len, 0);
+    }
+}

@@ -1,0 +1,166 @@
+//! Whole files, replaced atomically for others to read: a reader sees the old bytes or the new.
+//!
+//! A [`Draft`] is written beside its target under a name of its own, flushed, moved over it, and the folder is
+//! flushed: when [`Draft::commit`] returns, the new file survives a power cut. Permissions, owner and group of the
+//! file that was there are kept. [`Folder`] does the same for a set of files that belong together (`folder.rs`).
+
+mod folder;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+pub use folder::{Folder, Generation, Stage};
+
+use crate::{Access, Error, File, Fs, Kind, error::Result, fs::folder_of};
+
+/// Links that are followed to the file that is replaced.
+const LINKS: usize = 8;
+
+/// Replaces a file, or makes it with these permission bits.
+///
+/// A link is kept: the file it leads to is replaced.
+///
+/// # Errors
+/// [`Error::Io`] when the disk is full or read-only, [`Error::Foreign`] when the owner of the file that is there
+/// cannot be kept. The old file is then untouched.
+pub fn file(fs: &dyn Fs, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let mut draft = Draft::new(fs, path, mode)?;
+    draft.append(bytes)?;
+    draft.commit()
+}
+
+/// A file in the making. Dropped without [`Draft::commit`], it is gone and its target untouched.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    fs: &'a dyn Fs,
+    file: Box<dyn File>,
+    temp: PathBuf,
+    target: PathBuf,
+    len: u64,
+    committed: bool,
+}
+
+impl<'a> Draft<'a> {
+    /// Begins a file that will replace `path`, or be made with these permission bits.
+    ///
+    /// # Errors
+    /// As [`file`].
+    pub fn new(fs: &'a dyn Fs, path: &Path, mode: u32) -> Result<Draft<'a>> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let target = follow(fs, path)?;
+        let (folder, name) = (folder_of(&target), name_of(&target)?);
+        remove_left_over(fs, folder, &name)?;
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let temp = folder.join(format!(".{name}.{}-{count}.new", fs.process()));
+        // Nobody else reads it before it has its owner and its bits.
+        let file = fs.open(&temp, Access::New(0o600)).map_err(Error::io("create", &temp))?;
+        let draft = Draft { fs, file, temp, target, len: 0, committed: false };
+        let old = fs.stat(&draft.target).map_err(Error::io("look at", &draft.target))?;
+        if let Some(old) = old {
+            draft.file.set_owner(old.uid, old.gid).map_err(|error| match error.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    Error::Foreign { path: draft.target.clone(), owner: old.uid, user: fs.user() }
+                }
+                _ => Error::io("give to its owner", &draft.temp)(error),
+            })?;
+        }
+        let mode = old.map_or(mode, |old| old.mode);
+        draft.file.set_mode(mode).map_err(Error::io("set the permissions of", &draft.temp))?;
+        Ok(draft)
+    }
+
+    /// Adds bytes at the end.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_at(self.len, bytes).map_err(Error::io("write", &self.temp))?;
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Puts the file in its place; durable when this returns.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; the old file is there then, or, when flushing the folder failed, the new one.
+    pub fn commit(mut self) -> Result<()> {
+        self.file.sync().map_err(Error::io("flush", &self.temp))?;
+        self.fs.rename(&self.temp, &self.target).map_err(Error::io("replace", &self.target))?;
+        self.committed = true;
+        let folder = folder_of(&self.target);
+        self.fs.sync_folder(folder).map_err(Error::io("flush the folder", folder))
+    }
+}
+
+impl io::Write for Draft<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.append(bytes).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    /// Nothing is held back; durable is what [`Draft::commit`] makes it.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        if !self.committed {
+            // What cannot be removed now is removed by the next draft of this name.
+            let _left = self.fs.remove(&self.temp);
+        }
+    }
+}
+
+/// The last component, which must be a name.
+fn name_of(path: &Path) -> Result<String> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.map(str::to_owned).ok_or_else(|| Error::Name { name: path.display().to_string() })
+}
+
+/// The file that is meant: where links lead, whether it is there or not.
+fn follow(fs: &dyn Fs, path: &Path) -> Result<PathBuf> {
+    let mut path = path.to_path_buf();
+    for _ in 0..LINKS {
+        match fs.stat(&path).map_err(Error::io("look at", &path))? {
+            Some(stat) if stat.kind == Kind::Link => {
+                let target = fs.read_link(&path).map_err(Error::io("read the link", &path))?;
+                path = folder_of(&path).join(target);
+            }
+            Some(stat) if stat.kind != Kind::File => {
+                let error = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+                return Err(Error::io("replace", &path)(error));
+            }
+            _ => return Ok(path),
+        }
+    }
+    Err(Error::io("follow the links of", &path)(io::Error::other("there are too many")))
+}
+
+/// Removes drafts of processes that are no more.
+fn remove_left_over(fs: &dyn Fs, folder: &Path, name: &str) -> Result<()> {
+    let prefix = format!(".{name}.");
+    for entry in fs.list(folder).map_err(Error::io("list", folder))? {
+        let maker = entry.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".new")?.split_once('-'));
+        let Some((Ok(process), Ok(_))) = maker.map(|(pid, n)| (pid.parse::<u32>(), n.parse::<u64>())) else {
+            continue;
+        };
+        if process != fs.process() && !fs.is_alive(process) {
+            let path = folder.join(entry);
+            match fs.remove(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove", &path)(error));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! Session tickets (RFC 5077, RFC 8446 §4.6.1) whose key is replaced on schedule.
+//!
+//! One `Tickets` serves all workers of a listener, so that a client resumes with whichever it meets.
+//! A ticket made with the key before the present one is still read; with an older one the client
+//! makes a full handshake, and nothing fails.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
+use aws_lc_rs::rand;
+use edgekit_core::Clock;
+use rustls::server::ProducesTickets;
+use zeroize::Zeroizing;
+
+/// The usual age at which a key is replaced; a ticket lives at most twice as long.
+pub const ROTATION: Duration = Duration::from_secs(6 * 3600);
+
+const NAME: usize = 16;
+const NONCE: usize = 12;
+
+/// Makes and reads tickets.
+pub struct Tickets {
+    /// Time since boot decides, so that a step of the wall clock neither keeps a key nor drops it.
+    clock: Clock,
+    rotation: Duration,
+    keys: RwLock<Keys>,
+}
+
+struct Keys {
+    /// None while the system has no randomness for one.
+    current: Option<Arc<Key>>,
+    previous: Option<Arc<Key>>,
+    since: Duration,
+}
+
+struct Key {
+    /// Tells which key a ticket is of; random, and sent in the clear.
+    name: [u8; NAME],
+    cipher: RandomizedNonceKey,
+}
+
+impl Key {
+    /// `None` if the system has no randomness to give.
+    fn new() -> Option<Arc<Key>> {
+        let (mut name, mut secret) = ([0; NAME], Zeroizing::new([0; 32]));
+        rand::fill(&mut name).ok()?;
+        rand::fill(&mut secret[..]).ok()?;
+        let cipher = RandomizedNonceKey::new(&AES_256_GCM, &secret[..]).ok()?;
+        Some(Arc::new(Key { name, cipher }))
+    }
+
+    /// name ‖ nonce ‖ ciphertext ‖ tag; the name is authenticated with the rest.
+    fn seal(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        let mut body = plain.to_vec();
+        let nonce = self.cipher.seal_in_place_append_tag(Aad::from(self.name), &mut body).ok()?;
+        let mut ticket = Vec::with_capacity(NAME + NONCE + body.len());
+        ticket.extend_from_slice(&self.name);
+        ticket.extend_from_slice(nonce.as_ref());
+        ticket.append(&mut body);
+        Some(ticket)
+    }
+
+    fn open(&self, nonce: &[u8; NONCE], body: &[u8]) -> Option<Vec<u8>> {
+        let mut body = body.to_vec();
+        let plain = self.cipher.open_in_place(Nonce::from(nonce), Aad::from(self.name), &mut body).ok()?;
+        let length = plain.len();
+        body.truncate(length);
+        Some(body)
+    }
+}
+
+impl Tickets {
+    /// Tickets whose key is replaced after each `rotation`; `None` if the system has no randomness.
+    pub fn new(rotation: Duration, clock: Clock) -> Option<Tickets> {
+        let keys = Keys { current: Some(Key::new()?), previous: None, since: clock.boot() };
+        Some(Tickets { clock, rotation, keys: RwLock::new(keys) })
+    }
+
+    /// Forgets every key: no earlier session can be resumed. For a change of who is trusted.
+    pub fn forget(&self) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        // Without randomness for a new key the old one goes all the same: no tickets until the next one.
+        *keys = Keys { current: Key::new(), previous: None, since: self.clock.boot() };
+    }
+
+    /// The keys of now: the one to make tickets with, and the one before it.
+    fn keys(&self) -> (Option<Arc<Key>>, Option<Arc<Key>>) {
+        let now = self.clock.boot();
+        {
+            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+            if now.saturating_sub(keys.since) < self.rotation {
+                return (keys.current.clone(), keys.previous.clone());
+            }
+        }
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let age = now.saturating_sub(keys.since);
+        if age >= self.rotation
+            && let Some(fresh) = Key::new()
+        {
+            let last = keys.current.replace(fresh);
+            keys.previous = last.filter(|_| age < self.rotation * 2);
+            keys.since = now;
+        }
+        (keys.current.clone(), keys.previous.clone())
+    }
+}
+
+impl ProducesTickets for Tickets {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    fn lifetime(&self) -> u32 {
+        u32::try_from(self.rotation.as_secs() * 2).unwrap_or(u32::MAX)
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        self.keys().0?.seal(plain)
+    }
+
+    fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
+        let (name, rest) = ticket.split_first_chunk::<NAME>()?;
+        let (nonce, body) = rest.split_first_chunk::<NONCE>()?;
+        let (current, previous) = self.keys();
+        let key = [current, previous].into_iter().flatten().find(|key| key.name == *name)?;
+        key.open(nonce, body)
+    }
+}
+
+impl fmt::Debug for Tickets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tickets").field("rotation", &self.rotation).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(tickets: &mut Tickets, hours: u64) {
+        tickets.clock = Clock::fixed(Duration::from_secs(hours * 3600));
+    }
+
+    #[test]
+    fn the_key_before_is_still_read_and_older_ones_are_not() {
+        let mut tickets = Tickets::new(ROTATION, Clock::fixed(Duration::ZERO)).unwrap();
+        let ticket = tickets.encrypt(b"session").unwrap();
+        assert_ne!(ticket, tickets.encrypt(b"session").unwrap());
+        at(&mut tickets, 7);
+        assert_eq!(tickets.decrypt(&ticket).as_deref(), Some(&b"session"[..]));
+        let second = tickets.encrypt(b"second").unwrap();
+        at(&mut tickets, 14);
+        assert_eq!(tickets.decrypt(&ticket), None);
+        assert_eq!(tickets.decrypt(&second).as_deref(), Some(&b"second"[..]));
+        at(&mut tickets, 100);
+        assert_eq!(tickets.decrypt(&second), None);
+    }
+
+    #[test]
+    fn forged_and_forgotten_tickets_are_not_read() {
+        let tickets = Tickets::new(ROTATION, Clock::fixed(Duration::ZERO)).unwrap();
+        let ticket = tickets.encrypt(b"session").unwrap();
+        for at in 0..ticket.len() {
+            let mut forged = ticket.clone();
+            forged[at] ^= 1;
+            assert_eq!(tickets.decrypt(&forged), None, "byte {at}");
+            assert_eq!(tickets.decrypt(&ticket[..at]), None);
+        }
+        tickets.forget();
+        assert_eq!(tickets.decrypt(&ticket), None);
+    }
+}

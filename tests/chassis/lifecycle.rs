@@ -1,0 +1,141 @@
+//! Starting, failing, draining, ending: what signals and failures do.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::service::{Service, Stopwatch, echoes, free_port, program};
+use crate::harness::{Scratch, say};
+
+fn echo(port: u16, text: &str, more: &[&str]) -> Service {
+    let scratch = Scratch::new();
+    fs::write(scratch.join("text"), text).expect("written");
+    let echo = format!("echo=127.0.0.1:{port},{{}}/text");
+    let arguments = [&["--echo", &echo], more].concat();
+    let service = Service::spawn(scratch, &arguments, |_| {});
+    assert!(service.told().starts_with("READY=1"), "{}", service.log());
+    service
+}
+
+#[test]
+fn a_drain_waits_for_what_runs_and_takes_nothing_new() {
+    let port = free_port();
+    let mut service = echo(port, "x", &[]);
+    let mut open = TcpStream::connect(("127.0.0.1", port)).expect("it accepts");
+    open.write_all(b"a").expect("it reads");
+    open.read_exact(&mut [0]).expect("it answers");
+    service.signal(Signal::TERM);
+    assert_eq!(service.told(), "STOPPING=1");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(service.child.try_wait().expect("waited").is_none(), "it waits for the connection");
+    assert_eq!(service.ask("GET", "/log-level", "").0, 200, "the drain can be watched");
+    open.write_all(b"b").expect("still served");
+    open.read_exact(&mut [0]).expect("still answered");
+    drop(open);
+    assert_eq!(service.ended(), Some(0), "{}", service.log());
+}
+
+#[test]
+fn a_drain_that_hangs_ends_at_its_deadline_and_a_second_signal_sooner() {
+    let mut service = echo(free_port(), "hang", &["--drain", "0.3"]);
+    let begin = Stopwatch::start();
+    service.signal(Signal::TERM);
+    assert_eq!(service.ended(), Some(0));
+    assert!(begin.elapsed() >= Duration::from_millis(300) && begin.elapsed() < Duration::from_secs(5));
+    assert!(service.log().contains("not drained by its deadline"), "{}", service.log());
+    let mut service = echo(free_port(), "hang", &["--drain", "60"]);
+    service.signal(Signal::TERM);
+    assert_eq!(service.told(), "STOPPING=1");
+    service.signal(Signal::INT);
+    assert_eq!(service.ended(), Some(130));
+}
+
+#[test]
+fn a_failed_task_ends_its_service_which_returns() {
+    let port = free_port();
+    let service = echo(port, "x", &["--idle", "idle"]);
+    let file = service.scratch.join("text");
+    fs::write(&file, "fail").expect("written");
+    service.ask("POST", "/reload/echo", "");
+    service.returned("echo", 1);
+    assert!(echoes(port), "the same port, opened once");
+    let state = service.state("echo");
+    assert_eq!(state["last_error"], "the text is 'fail'");
+    assert_eq!(service.state("idle")["restarts"], 0);
+    assert!(service.ask("GET", "/metrics", "").1.contains("edgekit_restarts_total{service=\"echo\"} 1\n"));
+}
+
+#[test]
+fn a_service_that_cannot_start_is_tried_again_beside_others_and_ends_a_process_alone() {
+    let echo = format!("echo=127.0.0.1:{},{{}}/missing", free_port());
+    let service = Service::spawn(Scratch::new(), &["--idle", "idle", "--echo", &echo], |_| {});
+    assert!(service.told().starts_with("READY=1\nSTATUS=1 of 2 services run"));
+    assert_eq!(service.state("echo")["state"], "failed");
+    fs::write(service.scratch.join("missing"), "here now").expect("written");
+    // A reload does not wait for the end of the pause.
+    assert!(service.ask("POST", "/reload/echo", "").1.contains("tried again now"));
+    let mut alone = Service::spawn(Scratch::new(), &["--echo", "echo=127.0.0.1:0,{}/missing"], |_| {});
+    assert_eq!(alone.ended(), Some(66));
+    assert!(alone.log().contains("service: cannot read '"), "{}", alone.log());
+}
+
+#[test]
+fn a_port_in_use_is_said_before_anything_runs() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address");
+    let said = say(Command::new(program()).args(["--echo", &format!("echo={address},/nonexistent")]));
+    let said = said.ends(75);
+    assert!(said.err.contains(&format!("service: cannot listen on {address}: address ")), "{}", said.err);
+    assert!(said.err.contains("hint: 'ss -lntup"), "{}", said.err);
+}
+
+#[test]
+fn it_drops_its_capabilities_and_collects_orphans_as_process_1() {
+    let status = |pid: &str| fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let field = |status: &str, name: &str| {
+        status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim).unwrap_or_default().to_owned()
+    };
+    let service = Service::start(&["--idle", "idle"]);
+    let own = status(&service.child.id().to_string());
+    assert_eq!(field(&own, "CapPrm:"), "0000000000000000");
+    assert_eq!(field(&own, "NoNewPrivs:"), "1");
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let mut unshare = Command::new("unshare");
+    let scratch = Scratch::new();
+    let mut first = unshare
+        .args(["--pid", "--fork", "--kill-child"])
+        .arg(program())
+        .args(["--idle", "idle"])
+        .env("RUNTIME_DIRECTORY", scratch.path())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("unshare starts");
+    let begin = Stopwatch::start();
+    while !scratch.join("service.sock").exists() && begin.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let parent = first.id().to_string();
+    let children = || -> Vec<String> {
+        let all = fs::read_dir("/proc").expect("proc").flatten();
+        let names = all.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).collect()
+    };
+    let inside =
+        children().into_iter().find(|pid| field(&status(pid), "PPid:") == parent).expect("process 1");
+    // Two orphans: their parent ends before they do.
+    let orphans =
+        say(Command::new("nsenter").args(["-t", &inside, "-p", "sh", "-c", "sleep 0.1 & sleep 0.2 &"]));
+    orphans.ends(0);
+    std::thread::sleep(Duration::from_millis(500));
+    let adopted: Vec<String> =
+        children().into_iter().filter(|pid| field(&status(pid), "PPid:") == inside).collect();
+    assert!(adopted.is_empty(), "{adopted:?}");
+    drop(first.kill());
+    drop(first.wait());
+}
