@@ -143,6 +143,7 @@ Register-ArgumentCompleter -Native -CommandName 'edgekit' -ScriptBlock {
             break
         }
         'edgekit;log-level' {
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'The same, where no APPLET is named: of every daemon')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

@@ -129,6 +129,7 @@ set edit:completion:arg-completer[edgekit] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'edgekit;log-level'= {
+            cand --set 'The same, where no APPLET is named: of every daemon'
             cand --color 'Colour the output: auto, always or never [auto]'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'

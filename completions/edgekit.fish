@@ -110,6 +110,7 @@ always\t''
 never\t''"
 complete -c edgekit -n "__fish_edgekit_using_subcommand reload" -l json -d 'One JSON object a service'
 complete -c edgekit -n "__fish_edgekit_using_subcommand reload" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand log-level" -l set -d 'The same, where no APPLET is named: of every daemon' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand log-level" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"

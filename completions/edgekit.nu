@@ -147,6 +147,7 @@ module completions {
 
   # Show or change what running daemons log
   export extern "edgekit log-level" [
+    --set: string             # The same, where no APPLET is named: of every daemon
     --color: string@"nu-complete edgekit log-level color" # Colour the output: auto, always or never [auto]
     --help(-h)                # Print help (see more with '--help')
     applet?: string           # Only this daemon: APPLET, or APPLET@INSTANCE
