@@ -44,8 +44,9 @@ pub(crate) fn say(command: &mut Command) -> Said {
     let output = plain(command).stdin(Stdio::null()).output().expect("the command starts");
     Said {
         code: output.status.code(),
-        out: String::from_utf8(output.stdout).expect("standard output is text"),
-        err: String::from_utf8(output.stderr).expect("standard error is text"),
+        // A tracer prints what others do meanwhile, paths that are not text included.
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
 }
 
