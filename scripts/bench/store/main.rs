@@ -1,4 +1,5 @@
-//! Durable appends of 1 kB, one process a measurement: `bench-store WHO WRITERS RECORDS FOLDER`.
+//! Durable appends of 1 kB, one process a measurement:
+//! `bench-store WHO WRITERS RECORDS FOLDER CAP`, the cap of our store in MiB.
 //!
 //! Prints `records/s`, `p99 in ms`, `bytes written per byte accepted` (the process's `write_bytes`, which counts
 //! what goes to the storage layer) and, for `store`, the bytes written while idle. Who: `store`, `sqlite` (WAL,
@@ -81,10 +82,10 @@ impl Peer for Overwrite {
     }
 }
 
-fn peer(who: &str, folder: &Path) -> Result<Box<dyn Peer>> {
+fn peer(who: &str, folder: &Path, cap: u64) -> Result<Box<dyn Peer>> {
     Ok(match who {
         "store" => {
-            let options = Options { cap: 16 << 20, ..Options::default() };
+            let options = Options { cap: cap << 20, ..Options::default() };
             Box::new(Store(Table::open(Arc::new(Disk), &folder.join("store"), options)?))
         }
         "sqlite" => {
@@ -136,11 +137,11 @@ fn write(peer: &dyn Peer, writers: u64, records: u64) -> Result<Vec<Duration>> {
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().collect();
-    let [_, who, writers, records, folder] = args.as_slice() else {
-        return Err("usage: bench-store WHO WRITERS RECORDS FOLDER".into());
+    let [_, who, writers, records, folder, cap] = args.as_slice() else {
+        return Err("usage: bench-store WHO WRITERS RECORDS FOLDER CAP".into());
     };
     let (writers, records) = (writers.parse::<u64>()?.max(1), records.parse::<u64>()?.max(1));
-    let peer = peer(who, Path::new(folder))?;
+    let peer = peer(who, Path::new(folder), cap.parse()?)?;
     let before = written()?;
     let began = Instant::now();
     let mut times = write(&*peer, writers, records)?;
