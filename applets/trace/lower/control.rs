@@ -3,7 +3,7 @@
 //! A `while` becomes a loop in the program, which the verifier must be able to follow to its end; `for` becomes
 //! a callback of `bpf_loop` or `bpf_for_each_map_elem`, which it need not.
 
-use edgekit_bpf::ir::{Alu, Cond, Inst, Reg, Width};
+use edgekit_bpf::ir::{Alu, Cond, Inst, Reg, Src, Width};
 
 use super::expr::width;
 use super::r#gen::{Gen, Loop, Place};
@@ -263,7 +263,7 @@ impl Gen<'_> {
     }
 
     /// dst += n, for counters of the compiler's own loops.
-    pub(super) fn add_in_place(&mut self, dst: Reg, n: i32) {
+    pub(super) fn add_in_place(&mut self, dst: Reg, n: impl Into<Src>) {
         self.f.b.push(Inst::Alu { op: Alu::Add, w32: false, dst, lhs: dst, rhs: n.into() });
     }
 }

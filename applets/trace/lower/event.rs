@@ -124,17 +124,8 @@ impl Gen<'_> {
         let ring = self.tables.ring(self.tree.config.ring_bytes);
         let (m, p) = (self.f.b.map_ptr(ring), self.addr(rec));
         let ret = self.call(helper::RINGBUF_OUTPUT, &[m.into(), p.into(), bytes.into(), 0.into()]);
-        self.lost_if_negative(ret);
-    }
-
-    /// A failure report that finds the ring full is itself only counted, as any event is.
-    fn lost_if_negative(&mut self, ret: Reg) {
-        let (bad, good) = (self.f.b.block(), self.f.b.block());
-        self.f.b.branch(Cond::Slt, ret, 0, bad, good);
-        self.f.b.switch(bad);
-        self.count_loss(Loss::RingFull);
-        self.f.b.jump(good);
-        self.f.b.switch(good);
+        // Only counted, never reported: a report would need the ring that is full.
+        self.if_negative(ret, |g| g.count_loss(Loss::RingFull));
     }
 
     /// Under `-k`: tells user space which helper failed at this place, and how.

@@ -3,7 +3,7 @@
 //! Every aggregation is per CPU, so an update is a load, an addition and a store on memory no one else writes.
 //! The layouts are `ty::Agg`'s, the bucket numbers `output::hist`'s.
 
-use edgekit_bpf::ir::{Alu, Block, Cond, Inst, Reg, Src, Width};
+use edgekit_bpf::ir::{Alu, Block, Cond, Reg, Src, Width};
 
 use super::r#gen::Gen;
 use super::memory::Mem;
@@ -191,7 +191,7 @@ impl Gen<'_> {
             self.f.b.branch(Cond::Ne, top, 0, high, next);
             self.f.b.switch(high);
             self.f.b.mov(rest, top);
-            self.f.b.push(Inst::Alu { op: Alu::Add, w32: false, dst: log, lhs: log, rhs: Src::Imm(step) });
+            self.add_in_place(log, step);
             self.f.b.jump(next);
             self.f.b.switch(next);
         }
@@ -259,11 +259,11 @@ impl Gen<'_> {
         let cell = Mem::at(p);
         let v = self.load_at(cell, Width::B8);
         match agg {
-            Agg::Count | Agg::Sum { .. } => self.accumulate(total, v),
+            Agg::Count | Agg::Sum { .. } => self.add_in_place(total, v),
             Agg::Avg { .. } | Agg::Stats { .. } => {
-                self.accumulate(total, v);
+                self.add_in_place(total, v);
                 let n = self.load_at(cell.plus(8), Width::B8);
-                self.accumulate(count, n);
+                self.add_in_place(count, n);
             }
             Agg::Min { signed } | Agg::Max { signed } => {
                 let max = matches!(agg, Agg::Max { .. });
@@ -288,7 +288,7 @@ impl Gen<'_> {
         }
         self.f.b.jump(next);
         self.f.b.switch(next);
-        self.f.b.push(Inst::Alu { op: Alu::Add, w32: false, dst: cpu, lhs: cpu, rhs: Src::Imm(1) });
+        self.add_in_place(cpu, 1);
         self.f.b.branch(Cond::Lt, cpu, self.target.cpus.max(1) as i32, head, done);
         self.f.b.switch(done);
         Ok(match agg {
@@ -298,9 +298,5 @@ impl Gen<'_> {
             Agg::Avg { .. } | Agg::Stats { .. } => self.f.b.alu(Alu::Div, total, count),
             _ => total,
         })
-    }
-
-    fn accumulate(&mut self, into: Reg, v: Reg) {
-        self.f.b.push(Inst::Alu { op: Alu::Add, w32: false, dst: into, lhs: into, rhs: v.into() });
     }
 }

@@ -257,11 +257,18 @@ impl<'a> Gen<'a> {
 
     /// Counts a loss, and under `-k` reports it, when a helper's result is negative.
     pub(super) fn check(&mut self, ret: Reg, helper: u32, cause: Loss) {
+        self.if_negative(ret, |g| {
+            g.count_loss(cause);
+            g.report_failure(helper, ret);
+        });
+    }
+
+    /// Runs `then` when a helper's result is negative, and goes on after it.
+    pub(super) fn if_negative(&mut self, ret: Reg, then: impl FnOnce(&mut Self)) {
         let (bad, good) = (self.f.b.block(), self.f.b.block());
         self.f.b.branch(Cond::Slt, ret, 0, bad, good);
         self.f.b.switch(bad);
-        self.count_loss(cause);
-        self.report_failure(helper, ret);
+        then(self);
         self.f.b.jump(good);
         self.f.b.switch(good);
     }

@@ -264,7 +264,7 @@ impl Gen<'_> {
             let (same, done) = (self.f.b.block(), self.f.b.block());
             self.f.b.branch(Cond::Ne, wa, wb, differ, same);
             self.f.b.switch(same);
-            self.f.b.push(Inst::Alu { op: Alu::Add, w32: false, dst: i, lhs: i, rhs: Src::Imm(8) });
+            self.add_in_place(i, 8);
             self.f.b.branch(Cond::Lt, i, (words * 8) as i32, head, done);
             self.f.b.switch(done);
         }

@@ -148,13 +148,7 @@ impl Gen<'_> {
         self.f.b.switch(text);
         self.f.b.branch(Cond::Ne, have, want, miss, same);
         self.f.b.switch(same);
-        self.f.b.push(edgekit_bpf::ir::Inst::Alu {
-            op: Alu::Add,
-            w32: false,
-            dst: j,
-            lhs: j,
-            rhs: Src::Imm(1),
-        });
+        self.add_in_place(j, 1);
         self.f.b.branch(Cond::Lt, j, needle_size as i32, head, hit);
         self.f.b.switch(hit);
         self.store_imm(found, 1, Width::B8);

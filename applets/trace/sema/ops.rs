@@ -42,7 +42,7 @@ impl Sema<'_> {
 
     fn invalid<T>(&mut self, op: BinaryOp, left: &Value, right: &Value, span: Span) -> Option<T> {
         let (a, b) = (type_name(left.ty()), type_name(right.ty()));
-        let op = symbol(op);
+        let op = op.symbol();
         self.fail(span, format!("The {op} operator can not be used on expressions of types {a}, {b}"))
     }
 
@@ -102,7 +102,7 @@ impl Sema<'_> {
         let (a, b) = (type_name(left.ty()), type_name(right.ty()));
         let (left, right) = (self.truth(left), self.truth(right));
         let (Some(left), Some(right)) = (left, right) else {
-            let op = symbol(op);
+            let op = op.symbol();
             return self
                 .fail(span, format!("The {op} operator can not be used on expressions of types {a}, {b}"));
         };
@@ -238,7 +238,7 @@ impl Sema<'_> {
                 Some(Value::of(compare(cmp, cast(left.expr, Ty::U64), cast(right.expr, Ty::U64), span)))
             }
             (a, b) => {
-                let (a, b, op) = (type_name(&a), type_name(&b), symbol(op));
+                let (a, b, op) = (type_name(&a), type_name(&b), op.symbol());
                 self.fail(span, format!("Type mismatch for '{op}': comparing {a} with {b}"))
             }
         }
@@ -255,7 +255,7 @@ impl Sema<'_> {
         place: usize,
     ) -> Option<Value> {
         let Some(joined) = super::infer::join(&left.typed(), &right.typed()) else {
-            let (a, b, op) = (type_name(left.ty()), type_name(right.ty()), symbol(op));
+            let (a, b, op) = (type_name(left.ty()), type_name(right.ty()), op.symbol());
             return self.fail(span, format!("Type mismatch for '{op}': comparing {a} with {b}"));
         };
         let Ty::Tuple(tuple) = &joined.ty else { return None };
@@ -393,28 +393,5 @@ fn machine_op(op: BinaryOp) -> BinOp {
         BinaryOp::Shl => BinOp::Shl,
         BinaryOp::Shr => BinOp::Shr,
         _ => BinOp::Add,
-    }
-}
-
-fn symbol(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Or => "||",
-        BinaryOp::And => "&&",
-        BinaryOp::BitOr => "|",
-        BinaryOp::BitXor => "^",
-        BinaryOp::BitAnd => "&",
-        BinaryOp::Eq => "==",
-        BinaryOp::Ne => "!=",
-        BinaryOp::Lt => "<",
-        BinaryOp::Le => "<=",
-        BinaryOp::Gt => ">",
-        BinaryOp::Ge => ">=",
-        BinaryOp::Shl => "<<",
-        BinaryOp::Shr => ">>",
-        BinaryOp::Add => "+",
-        BinaryOp::Sub => "-",
-        BinaryOp::Mul => "*",
-        BinaryOp::Div => "/",
-        BinaryOp::Mod => "%",
     }
 }

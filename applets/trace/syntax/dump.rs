@@ -60,7 +60,7 @@ fn stmt(kind: &StmtKind) -> String {
     match kind {
         StmtKind::Expr(e) => expr(e),
         StmtKind::Assign { target, op, value } => {
-            format!("{} {}= {}", expr(target), op.map_or("", op_text), expr(value))
+            format!("{} {}= {}", expr(target), op.map_or("", BinaryOp::symbol), expr(value))
         }
         StmtKind::Let { name, ty: of, value } => {
             let of = of.as_ref().map_or(String::new(), |t| format!(": {}", ty(t)));
@@ -128,7 +128,7 @@ pub(super) fn expr(e: &Expr) -> String {
             let op = if *op == IncDecOp::Inc { "++" } else { "--" };
             if *prefix { format!("({op}{})", expr(operand)) } else { format!("({}{op})", expr(operand)) }
         }
-        ExprKind::Binary { op, left, right } => format!("({} {} {})", op_text(*op), expr(left), expr(right)),
+        ExprKind::Binary { op, left, right } => format!("({} {} {})", op.symbol(), expr(left), expr(right)),
         ExprKind::Ternary { condition, then, otherwise } => {
             let then = then.as_ref().map_or("_".into(), |e| expr(e));
             format!("(? {} {then} {})", expr(condition), expr(otherwise))
@@ -174,28 +174,5 @@ pub(super) fn ty(of: &TypeExpr) -> String {
         }
         TypeKind::Sized { name, size } => format!("{name}<{size}>"),
         TypeKind::Typeof(e) => format!("typeof({})", expr(e)),
-    }
-}
-
-fn op_text(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Or => "||",
-        BinaryOp::And => "&&",
-        BinaryOp::BitOr => "|",
-        BinaryOp::BitXor => "^",
-        BinaryOp::BitAnd => "&",
-        BinaryOp::Eq => "==",
-        BinaryOp::Ne => "!=",
-        BinaryOp::Lt => "<",
-        BinaryOp::Le => "<=",
-        BinaryOp::Gt => ">",
-        BinaryOp::Ge => ">=",
-        BinaryOp::Shl => "<<",
-        BinaryOp::Shr => ">>",
-        BinaryOp::Add => "+",
-        BinaryOp::Sub => "-",
-        BinaryOp::Mul => "*",
-        BinaryOp::Div => "/",
-        BinaryOp::Mod => "%",
     }
 }
