@@ -2,11 +2,11 @@
 //!
 //! aya's `RingBuf` (like libbpf's consumer) tells the kernel after each record. That store lands on a cache line
 //! which every producer reads; and whenever a producer sees that the consumer has caught up it sends a wake-up,
-//! which costs both sides more than the record itself. [`Ring`] tells the kernel once per 32nd of the ring, and,
-//! while records come thick, looks a few microseconds longer before it says that it has caught up. Measured on
-//! two CPUs with 64-byte records, medians of nine interleaved rounds: through 256 KiB 1.7 M records/s at 0.58 µs
-//! of consumer time each against aya's 0.4–0.5 M/s at 1.5–2.0 µs, through 16 KiB 0.9 against 0.45 M/s, with no
-//! more of them lost. Neighbours: `map` makes the ring, `sys::mapping` maps it.
+//! which costs both sides more than the record itself. [`Ring`] tells the kernel once per 32nd of the ring, and
+//! while sleeps are short it looks a little longer before it says that it has caught up ([`linger`]). Measured
+//! beside a C consumer on libbpf, two CPUs, 64-byte records (`scripts/bench/trace`, row 1.3): through 16 KiB 1.5
+//! to 1.6 times the events and half to three quarters of its losses, some 60 sleeps in 400,000 events against
+//! 77,000. Neighbours: `map` makes the ring, `sys::mapping` maps it.
 
 use std::{
     io,
@@ -16,11 +16,17 @@ use std::{
     time::Duration,
 };
 
+use edgekit_core::Clock;
+
 use crate::{
     error::{Error, Result},
-    map::{Map, MapKind},
+    map::{Map, MapKind, online_cpus},
     sys::mapping::{Mapping, page_size},
 };
+
+mod linger;
+
+use linger::Linger;
 
 /// The producer has reserved the record and not finished it.
 const BUSY: u32 = 1 << 31;
@@ -28,13 +34,6 @@ const BUSY: u32 = 1 << 31;
 const DISCARD: u32 = 1 << 30;
 /// Length word and page offset before each record.
 const RECORD_HEADER: usize = 8;
-
-/// Records in one call from which on they count as coming thick.
-const BUSY_BATCH: usize = 8;
-/// Looks before the ring counts as empty then. Some 15 µs, what a sleep and a wake-up cost both sides in a virtual
-/// machine: 100 looks gave 0.95 times the events of a plain C consumer through 16 KiB and lost more, 500 give
-/// 1.3 times and lose fewer (`scripts/bench/trace`, row 1.3).
-const LINGER: u32 = 500;
 
 /// A consumer of one ring buffer map. There must be only one for a map.
 #[derive(Debug)]
@@ -53,12 +52,13 @@ pub struct Ring {
     told: usize,
     /// Bytes read before the kernel is told.
     step: usize,
+    linger: Linger,
     discarded: u64,
 }
 
 impl Ring {
-    /// Maps the ring of a map of kind [`MapKind::RingBuf`].
-    pub fn new(map: &Map) -> Result<Ring> {
+    /// Maps the ring of a map of kind [`MapKind::RingBuf`]; by `clock` it decides when a sleep pays.
+    pub fn new(map: &Map, clock: &Clock) -> Result<Ring> {
         let spec = map.spec();
         let failed = |source| Error::Ring { name: spec.name.clone(), source };
         if spec.kind != MapKind::RingBuf {
@@ -70,7 +70,9 @@ impl Ring {
         let producer = Mapping::new(fd.as_fd(), page + 2 * size, page, false, true).map_err(failed)?;
         let name = spec.name.clone();
         let step = size / 32;
-        let mut ring = Ring { name, fd, consumer, producer, page, size, pos: 0, told: 0, step, discarded: 0 };
+        let linger = Linger::new(clock.clone(), online_cpus().is_ok_and(|cpus| cpus.len() > 1));
+        let mut ring =
+            Ring { name, fd, consumer, producer, page, size, pos: 0, told: 0, step, linger, discarded: 0 };
         ring.pos = ring.consumer_pos().load(Ordering::Relaxed);
         ring.told = ring.pos;
         Ok(ring)
@@ -114,7 +116,7 @@ impl Ring {
     pub fn consume(&mut self, mut f: impl FnMut(&[u8]) -> ControlFlow<()>) -> usize {
         let start = self.pos;
         let mut given = 0;
-        let mut spins = 0;
+        self.linger.begin();
         // Whether the kernel has been told everything, with a full barrier, since the last record was read.
         let mut settled = false;
         let mut end = self.producer_pos().load(Ordering::Acquire);
@@ -127,9 +129,7 @@ impl Ring {
                 if settled {
                     break;
                 }
-                if given >= BUSY_BATCH && spins < LINGER {
-                    spins += 1;
-                    std::hint::spin_loop();
+                if self.linger.again() {
                     end = self.producer_pos().load(Ordering::Acquire);
                     continue;
                 }
@@ -142,7 +142,7 @@ impl Ring {
                 continue;
             }
             settled = false;
-            spins = 0;
+            self.linger.found();
             let len = (header & !DISCARD) as usize;
             let flow = if header & DISCARD == 0 {
                 given += 1;
@@ -160,6 +160,7 @@ impl Ring {
             }
         }
         self.tell();
+        self.linger.end();
         given
     }
 

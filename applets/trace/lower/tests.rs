@@ -267,8 +267,11 @@ fn strings_compare_and_travel() {
     ];
     let Some(r) = run(t) else { return };
     assert_eq!((0..5).map(|m| r.scalar(m)).collect::<Vec<_>>(), [1, 0, 1, 1, 11]);
-    let mut ring =
-        edgekit_bpf::ring::Ring::new(&r.maps[r.plan.ring.expect("ring").0 as usize]).expect("ring");
+    let mut ring = edgekit_bpf::ring::Ring::new(
+        &r.maps[r.plan.ring.expect("ring").0 as usize],
+        &edgekit_core::Clock::system(),
+    )
+    .expect("ring");
     let mut seen = Vec::new();
     ring.consume(|rec| {
         seen.push(rec.to_vec());

@@ -114,7 +114,7 @@ pub fn run(job: Job<'_>) -> Result<u8, RunError> {
     // Before anything runs, so that a Ctrl-C from here on still prints the maps.
     let signals = Signals::new(&[libc::SIGINT, libc::SIGTERM]).map_err(RunError::Signals)?;
     let ring = match plan.ring.and_then(|ring| maps.get(ring)) {
-        Some(map) => Some(Ring::new(map)?),
+        Some(map) => Some(Ring::new(map, &clock)?),
         None => None,
     };
     let control = Control::new(plan, maps);
