@@ -26,7 +26,7 @@ use crate::{
 
 mod linger;
 
-use linger::Linger;
+use linger::{Linger, Next};
 
 /// The producer has reserved the record and not finished it.
 const BUSY: u32 = 1 << 31;
@@ -34,6 +34,24 @@ const BUSY: u32 = 1 << 31;
 const DISCARD: u32 = 1 << 30;
 /// Length word and page offset before each record.
 const RECORD_HEADER: usize = 8;
+
+/// What a ring is read into; a closure over the record will do.
+pub trait Reader {
+    /// Takes a record; breaks off when no further one is wanted.
+    fn record(&mut self, bytes: &[u8]) -> ControlFlow<()>;
+
+    /// Nothing has come for `silence` and more is expected within microseconds: the moment to hand on what was
+    /// held back, quickly, because the ring fills meanwhile.
+    fn idle(&mut self, silence: Duration) {
+        let _ = silence;
+    }
+}
+
+impl<F: FnMut(&[u8]) -> ControlFlow<()>> Reader for F {
+    fn record(&mut self, bytes: &[u8]) -> ControlFlow<()> {
+        self(bytes)
+    }
+}
 
 /// A consumer of one ring buffer map. There must be only one for a map.
 #[derive(Debug)]
@@ -111,9 +129,9 @@ impl Ring {
         }
     }
 
-    /// Gives every finished record to `f`, in order, until none is left, `f` breaks off, or a whole ring's worth
+    /// Gives every finished record to `reader`, in order, until none is left, it breaks off, or a whole ring's worth
     /// has been read (so that the caller sees its signals and timers). Returns the number of records given.
-    pub fn consume(&mut self, mut f: impl FnMut(&[u8]) -> ControlFlow<()>) -> usize {
+    pub fn consume(&mut self, reader: &mut impl Reader) -> usize {
         let start = self.pos;
         let mut given = 0;
         self.linger.begin();
@@ -129,7 +147,11 @@ impl Ring {
                 if settled {
                     break;
                 }
-                if self.linger.again() {
+                let next = self.linger.next();
+                if let Next::LookAfter(silence) = next {
+                    reader.idle(silence);
+                }
+                if next != Next::Sleep {
                     end = self.producer_pos().load(Ordering::Acquire);
                     continue;
                 }
@@ -146,7 +168,7 @@ impl Ring {
             let len = (header & !DISCARD) as usize;
             let flow = if header & DISCARD == 0 {
                 given += 1;
-                f(self.record(self.pos, len))
+                reader.record(self.record(self.pos, len))
             } else {
                 self.discarded += 1;
                 ControlFlow::Continue(())

@@ -273,7 +273,7 @@ fn strings_compare_and_travel() {
     )
     .expect("ring");
     let mut seen = Vec::new();
-    ring.consume(|rec| {
+    ring.consume(&mut |rec: &[u8]| {
         seen.push(rec.to_vec());
         std::ops::ControlFlow::Continue(())
     });

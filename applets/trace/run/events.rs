@@ -117,6 +117,13 @@ impl<'s> Events<'s> {
         }
     }
 
+    /// Hands on what was printed; a failure ends the run as one in [`Self::handle`] does.
+    pub(super) fn flush(&mut self) {
+        if let Err(error) = self.output.flush() {
+            self.failure.get_or_insert(Failure::from(error));
+        }
+    }
+
     fn rare(&mut self, record: &[u8]) -> Result<(), Failure> {
         let id = u64_at(record, 0) as u32 as usize;
         let (Some(handler), Some(event)) = (self.handlers.get(id), self.plan.events.get(id)) else {

@@ -7,6 +7,7 @@
 
 mod actions;
 pub mod attach;
+mod burst;
 mod control;
 mod events;
 pub mod load;

@@ -15,6 +15,7 @@ use edgekit_rt::Signals;
 use edgekit_rt::child::Child;
 
 use super::attach::{self, AttachError, Attached};
+use super::burst::Burst;
 use super::control::Control;
 use super::events::{Events, Failure, Parts};
 use super::load::{LoadedProgram, Maps};
@@ -244,7 +245,7 @@ impl Session<'_> {
     fn burst(&mut self) -> Result<bool, RunError> {
         let Some(ring) = &mut self.ring else { return Ok(true) };
         let events = &mut self.events;
-        ring.consume(|record| events.handle(record));
+        ring.consume(&mut Burst::new(events, self.options.flush));
         let drained = ring.backlog() == 0;
         if drained && self.options.flush {
             self.events.output.flush()?;
@@ -256,7 +257,7 @@ impl Session<'_> {
     fn drain(&mut self) {
         let Some(ring) = &mut self.ring else { return };
         let events = &mut self.events;
-        while ring.consume(|record| events.handle(record)) > 0 && !events.is_stopped() {}
+        while ring.consume(&mut |record: &[u8]| events.handle(record)) > 0 && !events.is_stopped() {}
     }
 
     /// Takes the probes off and says the last words.
@@ -273,7 +274,7 @@ impl Session<'_> {
             // What was sent after exit() is not part of the run.
             Some(_) => {
                 if let Some(ring) = &mut self.ring {
-                    while ring.consume(|_| std::ops::ControlFlow::Continue(())) > 0 {}
+                    while ring.consume(&mut |_: &[u8]| std::ops::ControlFlow::Continue(())) > 0 {}
                 }
             }
             None => self.drain(),

@@ -1,6 +1,6 @@
 /* The stop-watch of row 1.4: opens a path, then spins on the tracer's output until the line is there.
  *
- *   ping COUNT GAP_US < tracer's output      waits for a line on standard input first, then prints COUNT latencies in ns
+ *   ping COUNT GAP_US SPREAD_US < tracer's output    COUNT times, GAP_US and up to SPREAD_US more apart; prints the ns
  *
  * The tracer traces this process alone; both are pinned to their own CPU. */
 #include <errno.h>
@@ -21,7 +21,8 @@ static long long now(void)
 int main(int argc, char **argv)
 {
 	static char buf[65536];
-	int i, count = argc > 1 ? atoi(argv[1]) : 1000, gap = argc > 2 ? atoi(argv[2]) : 200;
+	int i, count = argc > 1 ? atoi(argv[1]) : 1000, gap = argc > 2 ? atoi(argv[2]) : 100;
+	int spread = argc > 3 ? atoi(argv[3]) : 97;
 
 	setvbuf(stdout, NULL, _IOFBF, 1 << 20);
 	fcntl(0, F_SETFL, O_NONBLOCK);
@@ -29,7 +30,7 @@ int main(int argc, char **argv)
 		long long t0, give_up;
 		ssize_t n;
 		/* A pause of changing length, so that the tracer is asleep in every phase of its own timers. */
-		long long until = now() + gap * 1000LL + (i % 97) * 1000LL;
+		long long until = now() + gap * 1000LL + (i % spread) * 1000LL;
 		while (now() < until)
 			;
 		while (read(0, buf, sizeof(buf)) > 0)

@@ -19,6 +19,15 @@ const STRIDE: u32 = 8;
 /// Drains without a look after ever more looks in vain: so a steady stream that is just too slow costs a 64th.
 const MAX_PAUSE: u32 = 64;
 
+/// What to do about an empty ring.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Next {
+    Sleep,
+    Look,
+    /// Look on; so long nothing has come.
+    LookAfter(Duration),
+}
+
 #[derive(Debug)]
 pub(super) struct Linger {
     clock: Clock,
@@ -52,25 +61,25 @@ impl Linger {
         self.since = None;
     }
 
-    /// The ring is empty: whether to look again. Pauses the CPU a moment if so.
-    pub(super) fn again(&mut self) -> bool {
+    /// The ring is empty: what now. Pauses the CPU a moment if the answer is to look on.
+    pub(super) fn next(&mut self) -> Next {
         if !self.may {
-            return false;
+            return Next::Sleep;
         }
         self.looks += 1;
-        if self.looks.is_multiple_of(STRIDE) && self.looked() >= LOOK {
-            self.may = false;
-            self.pause = self.next_pause;
-            self.next_pause = (self.next_pause * 2).min(MAX_PAUSE);
-            return false;
-        }
         std::hint::spin_loop();
-        true
-    }
-
-    fn looked(&mut self) -> Duration {
+        if !self.looks.is_multiple_of(STRIDE) {
+            return Next::Look;
+        }
         let now = self.clock.monotonic();
-        now.saturating_sub(*self.since.get_or_insert(now))
+        let silence = now.saturating_sub(*self.since.get_or_insert(now));
+        if silence < LOOK {
+            return Next::LookAfter(silence);
+        }
+        self.may = false;
+        self.pause = self.next_pause;
+        self.next_pause = (self.next_pause * 2).min(MAX_PAUSE);
+        Next::Sleep
     }
 
     /// A record came.
@@ -99,12 +108,12 @@ mod tests {
     fn drain(linger: &mut Linger, hands: &Hands, slept: Duration, comes: bool) -> bool {
         hands.advance(slept);
         linger.begin();
-        let looked = linger.again();
+        let looked = linger.next() != Next::Sleep;
         if looked && comes {
             linger.found();
         }
         let mut looks = 0;
-        while !comes && linger.again() {
+        while !comes && linger.next() != Next::Sleep {
             hands.advance(Duration::from_micros(1));
             looks += 1;
         }

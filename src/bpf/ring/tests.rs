@@ -32,7 +32,7 @@ fn writer(map: &Map, len: i32) -> Program {
 
 fn collect(ring: &mut Ring) -> Vec<u64> {
     let mut seen = Vec::new();
-    ring.consume(|r| {
+    ring.consume(&mut |r: &[u8]| {
         seen.push(u64::from_ne_bytes(r[..8].try_into().unwrap()));
         ControlFlow::Continue(())
     });
@@ -86,7 +86,7 @@ fn breaking_off_keeps_the_rest() {
     for i in 0..5 {
         prog.test_run(&[i]).unwrap();
     }
-    assert_eq!(ring.consume(|_| ControlFlow::Break(())), 1);
+    assert_eq!(ring.consume(&mut |_: &[u8]| ControlFlow::Break(())), 1);
     assert_eq!(collect(&mut ring), [1, 2, 3, 4]);
     assert_eq!(collect(&mut ring), [0_u64; 0]);
 }
