@@ -4,7 +4,8 @@
 //! an exit to the host on either side), runs slower for it, and the ring fills while the consumer is on its way
 //! back. Looking is dear too when nothing comes. [`Linger`] goes by what happened last, as an adaptive lock does:
 //! after a sleep that was short it looks for as long as a wake-up costs; looks in vain make it look more and more
-//! rarely. Neighbours: `ring` asks it each time it finds nothing.
+//! rarely; and where others want the CPU, which shows in a look that took far too long, it sleeps as anyone does, so
+//! that the scheduler owes it a quick return. Neighbours: `ring` asks it each time it finds nothing.
 
 use std::time::Duration;
 
@@ -18,6 +19,10 @@ const LOOK: Duration = Duration::from_micros(30);
 const STRIDE: u32 = 8;
 /// Drains without a look after ever more looks in vain: so a steady stream that is just too slow costs a 64th.
 const MAX_PAUSE: u32 = 64;
+/// Eight looks take a microsecond. If they took this long, the CPU was given to somebody else meanwhile.
+const TAKEN_AWAY: Duration = Duration::from_micros(100);
+/// How long it does without looks then.
+const REST: Duration = Duration::from_millis(50);
 
 /// What to do about an empty ring.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +45,10 @@ pub(super) struct Linger {
     /// Looks since the last record, and when they began.
     looks: u32,
     since: Option<Duration>,
+    /// The last look at the clock.
+    looked: Duration,
+    /// No looks before this time.
+    rests: Duration,
     /// Drains to go without a look, and how many it will be after the next look in vain.
     pause: u32,
     next_pause: u32,
@@ -48,13 +57,26 @@ pub(super) struct Linger {
 impl Linger {
     /// `parallel`: there is more than one CPU. With one, looking keeps the producer from running.
     pub(super) fn new(clock: Clock, parallel: bool) -> Linger {
-        Linger { clock, left: None, parallel, may: false, looks: 0, since: None, pause: 0, next_pause: 1 }
+        Linger {
+            clock,
+            left: None,
+            parallel,
+            may: false,
+            looks: 0,
+            since: None,
+            looked: Duration::ZERO,
+            rests: Duration::ZERO,
+            pause: 0,
+            next_pause: 1,
+        }
     }
 
     /// A drain begins.
     pub(super) fn begin(&mut self) {
-        let short =
-            self.parallel && self.left.is_some_and(|at| self.clock.monotonic().saturating_sub(at) < SHORT);
+        let now = self.clock.monotonic();
+        let short = self.parallel
+            && now >= self.rests
+            && self.left.is_some_and(|left| now.saturating_sub(left) < SHORT);
         self.may = short && self.pause == 0;
         self.pause = if short { self.pause.saturating_sub(1) } else { 0 };
         self.looks = 0;
@@ -73,6 +95,13 @@ impl Linger {
         }
         let now = self.clock.monotonic();
         let silence = now.saturating_sub(*self.since.get_or_insert(now));
+        let taken = !silence.is_zero() && now.saturating_sub(self.looked) >= TAKEN_AWAY;
+        self.looked = now;
+        if taken {
+            self.may = false;
+            self.rests = now + REST;
+            return Next::Sleep;
+        }
         if silence < LOOK {
             return Next::LookAfter(silence);
         }
@@ -135,6 +164,25 @@ mod tests {
         assert!(drain(&mut linger, &hands, SHORT / 2, true), "after a short one");
         let (mut linger, hands) = new(false);
         assert!((0..3).all(|_| !drain(&mut linger, &hands, SHORT / 2, true)), "one CPU");
+    }
+
+    #[test]
+    fn a_cpu_that_others_want_is_left_to_them_for_a_while() {
+        let (mut linger, hands) = new(true);
+        drain(&mut linger, &hands, Duration::ZERO, true);
+        hands.advance(SHORT / 2);
+        linger.begin();
+        for _ in 0..STRIDE {
+            assert_ne!(linger.next(), Next::Sleep);
+        }
+        hands.advance(TAKEN_AWAY);
+        let rest: Vec<Next> = (0..STRIDE).map(|_| linger.next()).collect();
+        assert_eq!(rest.last(), Some(&Next::Sleep));
+        linger.end();
+        assert!(!drain(&mut linger, &hands, SHORT / 2, true));
+        hands.advance(REST);
+        drain(&mut linger, &hands, Duration::ZERO, true);
+        assert!(drain(&mut linger, &hands, SHORT / 2, true), "it looks again later");
     }
 
     #[test]
