@@ -156,7 +156,11 @@ impl Output for BpftraceJson<'_> {
                 push_str(out, row.probe.as_bytes());
                 put(
                     out,
-                    &format!(", \"cause\": \"{}\", \"count\": {}}}", loss_words(row.cause).0, row.count),
+                    &format!(
+                        ", \"cause\": \"{}\", \"count\": {}}}",
+                        loss_words(row.cause, row.count).0,
+                        row.count
+                    ),
                 );
             })?;
         }
@@ -289,7 +293,10 @@ impl Output for OwnJson<'_> {
             self.line("loss", |out| {
                 put(out, "\"probe\":");
                 push_str(out, row.probe.as_bytes());
-                put(out, &format!(",\"cause\":\"{}\",\"count\":{}", loss_words(row.cause).0, row.count));
+                put(
+                    out,
+                    &format!(",\"cause\":\"{}\",\"count\":{}", loss_words(row.cause, row.count).0, row.count),
+                );
             })?;
         }
         Ok(())

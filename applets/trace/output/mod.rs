@@ -110,13 +110,17 @@ pub trait Output {
     fn flush(&mut self) -> io::Result<()>;
 }
 
-/// Total and words of the ledger's rows, the same in every output.
-fn loss_words(cause: crate::plan::Loss) -> (&'static str, &'static str) {
+/// Name of a cause in JSON, and the words behind its count in text.
+fn loss_words(cause: crate::plan::Loss, count: u64) -> (&'static str, &'static str) {
     use crate::plan::Loss;
-    match cause {
-        Loss::RingFull => ("ring_full", "events did not fit the ring"),
-        Loss::MapFull => ("map_full", "updates of a full map"),
-        Loss::Stack => ("stack", "stacks could not be kept"),
-        Loss::Fault => ("fault", "reads of memory failed"),
+    match (cause, count) {
+        (Loss::RingFull, 1) => ("ring_full", "event did not fit the ring"),
+        (Loss::RingFull, _) => ("ring_full", "events did not fit the ring"),
+        (Loss::MapFull, 1) => ("map_full", "update of a full map"),
+        (Loss::MapFull, _) => ("map_full", "updates of a full map"),
+        (Loss::Stack, 1) => ("stack", "stack could not be kept"),
+        (Loss::Stack, _) => ("stack", "stacks could not be kept"),
+        (Loss::Fault, 1) => ("fault", "read of memory failed"),
+        (Loss::Fault, _) => ("fault", "reads of memory failed"),
     }
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::diag::{SourceMap, Span};
 use crate::output::testing::{Fake, PER_CPU, padded, script_map, words};
 use crate::output::{hist, tseries};
+use crate::plan::Loss;
 use crate::plan::{KernelMap, ScriptMap};
 use crate::ty::{Fold, TSERIES_BUCKET, Tuple};
 
@@ -233,8 +234,8 @@ fn messages() {
         let failure = HelperFailure { helper: "map_lookup_elem", code: 0 };
         text.helper_failed(failure, Place { span: Span::new(26, 31), ..place }).unwrap();
         text.lost(2).unwrap();
-        let row = LossRow { probe: "interval:s:1", cause: crate::plan::Loss::MapFull, count: 4 };
-        text.ledger(&[row]).unwrap();
+        let row = |cause, count| LossRow { probe: "interval:s:1", cause, count };
+        text.ledger(&[row(Loss::MapFull, 4), row(Loss::Fault, 1)]).unwrap();
     });
     assert_eq!(out, "");
     let expected = "Attached 1 probe\nAttached 3 probes\n\
@@ -243,6 +244,7 @@ fn messages() {
         Additional Info - helper: map_lookup_elem, retcode: 0\n\
         begin { errorf(\"x\"); $a = @b[1]; }\n                          ~~~~~\n\
         Lost 2 events\n\
-        WARNING: interval:s:1: 4 updates of a full map\n";
+        WARNING: interval:s:1: 4 updates of a full map\n\
+        WARNING: interval:s:1: 1 read of memory failed\n";
     assert_eq!(errors, expected);
 }
