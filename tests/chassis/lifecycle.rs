@@ -6,7 +6,9 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
+use edgekit_core::Clock;
 use rustix::process::Signal;
+use serde_json::{Value, json};
 
 use super::service::{Service, Stopwatch, echoes, free_port, program};
 use crate::harness::{Scratch, say};
@@ -113,6 +115,7 @@ fn it_drops_its_capabilities_and_collects_orphans_as_process_1() {
         .arg(program())
         .args(["--idle", "idle"])
         .env("RUNTIME_DIRECTORY", scratch.path())
+        .env("STATE_DIRECTORY", scratch.join("state"))
         .stderr(std::process::Stdio::null())
         .spawn()
         .expect("unshare starts");
@@ -138,4 +141,43 @@ fn it_drops_its_capabilities_and_collects_orphans_as_process_1() {
     assert!(adopted.is_empty(), "{adopted:?}");
     drop(first.kill());
     drop(first.wait());
+}
+
+#[test]
+fn a_clock_that_cannot_be_right_counts_on_from_the_last_good_time() {
+    let state = Scratch::new();
+    let kept = state.join("clock");
+    // Starts where the machine's clock says `time`; what the Host tells, and its log after a drain.
+    let run = |time: &str| {
+        let mut service = Service::spawn(Scratch::new(), &["--idle", "idle", "--clock", time], |command| {
+            command.env("STATE_DIRECTORY", state.path());
+        });
+        assert!(service.told().starts_with("READY=1"), "{}", service.log());
+        let status: Value = serde_json::from_str(&service.ask("GET", "/status", "").1).expect("JSON");
+        service.signal(Signal::TERM);
+        assert_eq!(service.ended(), Some(0));
+        (status["clock"].clone(), service.log())
+    };
+    let (good, later) = (1_790_000_000, 1_790_000_007);
+    let right = |time| json!({ "wall_s": time, "trusted": true });
+    let counted = |time| json!({ "wall_s": time, "trusted": false });
+    // 1970 on a box that knows no better, then a right clock, then the same after a power cut without a battery.
+    assert_eq!(run("0").0, counted(Clock::EPOCH.as_secs()));
+    assert!(!kept.exists(), "a wrong time is not kept");
+    assert_eq!(run(&good.to_string()).0, right(good));
+    let (clock, log) = run("0");
+    assert_eq!(clock, counted(good));
+    assert!(log.contains(&format!("clock is wrong, it says @0; time is counted on from @{good}")), "{log}");
+    let before = fs::read(&kept).expect("kept");
+    assert_eq!(run("4102444800").0, counted(good), "2100 is not believed");
+    assert_eq!(fs::read(&kept).expect("kept"), before, "and not kept");
+    // A second start the same day writes at its end only, whatever it found.
+    assert_eq!(run(&later.to_string()).0, right(later));
+    assert!(fs::read_to_string(&kept).expect("kept").starts_with(&format!("edgekit clock 1 {later} ")));
+    fs::write(&kept, "edgekit clock 1 1790000000 00000000\n").expect("damaged");
+    let (clock, log) = run("0");
+    assert_eq!(clock, counted(Clock::EPOCH.as_secs()));
+    assert!(log.contains("is damaged, the last good time is not known"), "{log}");
+    run(&later.to_string());
+    assert!(state.join("clock.corrupt-1").exists());
 }

@@ -50,6 +50,7 @@ impl Service {
         command
             .args(arguments.iter().map(|argument| argument.replace("{}", &place)))
             .env("RUNTIME_DIRECTORY", scratch.path())
+            .env("STATE_DIRECTORY", scratch.join("state"))
             .env("NOTIFY_SOCKET", scratch.join("notify"))
             .stdin(Stdio::null())
             .stderr(fs::File::create(&log).expect("a log"));

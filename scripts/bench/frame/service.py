@@ -33,7 +33,10 @@ class Service:
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         notify.bind(str(self.dir / "notify"))
         notify.settimeout(10)
-        env = dict(os.environ, RUNTIME_DIRECTORY=str(self.dir), NOTIFY_SOCKET=str(self.dir / "notify"))
+        env = dict(
+            os.environ, RUNTIME_DIRECTORY=str(self.dir), STATE_DIRECTORY=str(self.dir / "state"),
+            NOTIFY_SOCKET=str(self.dir / "notify"),
+        )
         argv = [binary, *(a.replace("{}", str(self.dir)) for a in arguments)]
         started = time.monotonic()
         self.p = subprocess.Popen(argv, env=env, stderr=subprocess.DEVNULL)
