@@ -181,3 +181,16 @@ fn a_clock_that_cannot_be_right_counts_on_from_the_last_good_time() {
     run(&later.to_string());
     assert!(state.join("clock.corrupt-1").exists());
 }
+
+#[test]
+fn a_state_directory_that_cannot_be_written_is_said_and_costs_nothing_else() {
+    let mut service = Service::spawn(Scratch::new(), &["--idle", "idle"], |command| {
+        command.env("STATE_DIRECTORY", "/proc/edgekit");
+    });
+    assert!(service.told().starts_with("READY=1"), "{}", service.log());
+    service.edgekit(&["status"]).ends(0);
+    service.signal(Signal::TERM);
+    assert_eq!(service.ended(), Some(0));
+    let log = service.log();
+    assert!(log.contains("cannot keep the last good time in '/proc/edgekit/clock': "), "{log}");
+}
