@@ -14,13 +14,14 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::supervise::{Order, Supervisor};
 use super::{Host, Settings};
+use crate::child::registry;
 use crate::control::{self, Asked, Routes};
 use crate::last_good;
 use crate::notify::Notify;
 use crate::scope::Shared;
 use crate::{Signals, Verdict, sys};
 
-/// What the Host listens to. CHLD matters to process 1 only.
+/// What the Host listens to. CHLD says that there may be a child to collect (`child/registry.rs`).
 pub(super) const SIGNALS: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGCHLD];
 
 /// Orders a supervisor may have waiting.
@@ -139,7 +140,7 @@ impl Process {
                 }
                 signal = signals.next() => match signal? {
                     libc::SIGHUP => self.reload_on_signal().await,
-                    libc::SIGCHLD => reap()?,
+                    libc::SIGCHLD => registry::reap()?,
                     signal => return self.drain(signal, signals).await,
                 },
                 Some(question) = asked.recv() => self.answer(question).await,
@@ -230,7 +231,7 @@ impl Process {
             tokio::select! {
                 ended = waiting.join_next() => if ended.is_none() { return Ok(Exit::OK) },
                 signal = signals.next() => match signal? {
-                    libc::SIGCHLD => reap()?,
+                    libc::SIGCHLD => registry::reap()?,
                     libc::SIGHUP => tracing::info!("no reload while draining"),
                     second => {
                         tracing::warn!("a second signal: ends without draining");
@@ -277,17 +278,6 @@ impl Arrivals {
             ready.clear_ready();
         }
     }
-}
-
-/// Process 1 inherits every orphan of its namespace and must collect it; any other process leaves
-/// children to those who started them.
-fn reap() -> io::Result<()> {
-    if std::process::id() == 1 {
-        while let Some(pid) = sys::reap_one()? {
-            tracing::debug!(pid, "an orphan was collected");
-        }
-    }
-    Ok(())
 }
 
 async fn reload_one(handle: &Handle) -> Result<Verdict, Error> {
