@@ -2,7 +2,11 @@
 //!
 //! A tracer attaches its probes to the process id first and then lets the program start, so that
 //! nothing of it is missed. The standard library's `Command` cannot do this: its `spawn` returns
-//! only after the program was executed. Neighbour: `signals.rs`, whose blocking the child undoes.
+//! only after the program was executed. Neighbours: `signals.rs`, whose blocking the child undoes;
+//! `running.rs` for a program that need not wait, `registry.rs` for who collects which child.
+
+pub(crate) mod registry;
+mod running;
 
 use std::ffi::{CString, OsStr};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -13,11 +17,15 @@ use std::ptr;
 
 use edgekit_core::Exit;
 
+pub use running::Running;
+
 use crate::sys;
+use registry::Owned;
 
 /// A child process. Dropping one that was never let go ends it without running its program.
 pub struct Child {
     pid: i32,
+    owned: Owned,
     pidfd: OwnedFd,
     /// Written to let the program start; closed without a byte, the child ends.
     gate: Option<PipeWriter>,
@@ -44,18 +52,21 @@ impl Child {
         pointers.push(ptr::null());
         let (gate_reader, gate) = io::pipe()?;
         let (report, report_writer) = io::pipe()?;
-        // SAFETY: the child only makes the async-signal-safe calls of `wait_and_exec`, on memory
-        // made before the fork, and never returns from it.
-        let pid = sys::check(unsafe { libc::fork() })?;
-        if pid == 0 {
-            // Our copy of the write end would keep the gate open after the parent has died.
-            drop(gate);
-            wait_and_exec(&pointers, gate_reader.as_raw_fd(), report_writer.as_raw_fd());
-        }
+        let (owned, (pid, gate)) = registry::enter(|| {
+            // SAFETY: the child only makes the async-signal-safe calls of `wait_and_exec`, on memory
+            // made before the fork, and never returns from it.
+            let pid = sys::check(unsafe { libc::fork() })?;
+            if pid == 0 {
+                // Our copy of the write end would keep the gate open after the parent has died.
+                drop(gate);
+                wait_and_exec(&pointers, gate_reader.as_raw_fd(), report_writer.as_raw_fd());
+            }
+            Ok((pid, (pid, gate)))
+        })?;
         let mut child = Unwatched { pid, armed: true };
         let pidfd = open_pidfd(pid)?;
         child.armed = false;
-        Ok(Child { pid, pidfd, gate: Some(gate), report, ended: None })
+        Ok(Child { pid, owned, pidfd, gate: Some(gate), report, ended: None })
     }
 
     /// Its process id, known before its program runs.
@@ -105,32 +116,31 @@ impl Child {
         // A child still at the gate would wait for us: let it see that the gate is closed.
         self.gate = None;
         loop {
-            if let Some(exit) = self.collect(0)? {
+            if let Some(exit) = self.try_wait()? {
                 return Ok(exit);
             }
+            sys::await_end(self.pid)?;
         }
     }
 
     /// How it ended, if it has.
     pub fn try_wait(&mut self) -> io::Result<Option<Exit>> {
-        self.collect(libc::WNOHANG)
-    }
-
-    fn collect(&mut self, flags: libc::c_int) -> io::Result<Option<Exit>> {
-        if self.ended.is_some() {
-            return Ok(self.ended);
-        }
-        let mut status = MaybeUninit::<libc::c_int>::zeroed();
-        let got = sys::retry(|| {
-            // SAFETY: `status` is a writable integer; the process is our own unreaped child.
-            sys::check(unsafe { libc::waitpid(self.pid, status.as_mut_ptr(), flags) })
-        })?;
-        if got == self.pid {
-            // SAFETY: zeroed above and filled by the kernel.
-            self.ended = exit_of(unsafe { status.assume_init() });
+        if self.ended.is_none() {
+            let pid = self.pid;
+            self.ended = self.owned.collect(|| collect(pid))?;
         }
         Ok(self.ended)
     }
+}
+
+fn collect(pid: i32) -> io::Result<Option<Exit>> {
+    let mut status = MaybeUninit::<libc::c_int>::zeroed();
+    let got = sys::retry(|| {
+        // SAFETY: `status` is a writable integer; the process is our own unreaped child.
+        sys::check(unsafe { libc::waitpid(pid, status.as_mut_ptr(), libc::WNOHANG) })
+    })?;
+    // SAFETY: zeroed above and filled by the kernel.
+    Ok(if got == pid { exit_of(unsafe { status.assume_init() }) } else { None })
 }
 
 /// Readable, in a poll loop, once the child has ended.

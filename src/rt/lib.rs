@@ -9,6 +9,7 @@ pub mod child;
 pub mod control;
 mod daemon;
 pub mod host;
+mod last_good;
 pub mod log;
 pub mod metrics;
 mod notify;

@@ -1,10 +1,11 @@
 //! Raw system calls no wrapper offers, and their return convention turned into `Result`.
 
 use std::io;
-use std::mem::{size_of, size_of_val};
+use std::mem::{MaybeUninit, size_of, size_of_val};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -52,6 +53,19 @@ pub(crate) fn passed_descriptors(count: u32) -> io::Result<Vec<OwnedFd>> {
     Ok(taken)
 }
 
+/// The process at the other end of a Unix socket, as it was when it connected (SO_PEERCRED). Its number is 0 if it
+/// is of a PID namespace that has no number here, which a type that rules 0 out could not hold.
+pub(crate) fn peer_credentials(socket: RawFd) -> io::Result<libc::ucred> {
+    let mut found = libc::ucred { pid: 0, uid: libc::uid_t::MAX, gid: libc::gid_t::MAX };
+    let mut bytes = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: the buffer is `bytes` long and lives through the call.
+    let got = unsafe {
+        libc::getsockopt(socket, libc::SOL_SOCKET, libc::SO_PEERCRED, (&raw mut found).cast(), &raw mut bytes)
+    };
+    check(got)?;
+    Ok(found)
+}
+
 /// The supplementary groups of the process at the other end of a Unix socket, as they were when it
 /// connected (SO_PEERGROUPS, Linux 4.13).
 pub(crate) fn peer_groups(socket: RawFd) -> io::Result<Vec<libc::gid_t>> {
@@ -84,16 +98,39 @@ pub(crate) fn peer_groups(socket: RawFd) -> io::Result<Vec<libc::gid_t>> {
     }
 }
 
-/// Collects one child that has ended; `None` when there is none now.
-pub(crate) fn reap_one() -> io::Result<Option<i32>> {
+/// Waits until a child of ours has ended, and leaves it to be collected.
+pub(crate) fn await_end(pid: i32) -> io::Result<()> {
+    let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?;
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    rustix::io::retry_on_intr(|| waitid(WaitId::Pid(pid), options))?;
+    Ok(())
+}
+
+/// The first of all children that has ended and was not collected; it is left so.
+pub(crate) fn ended_child() -> io::Result<Option<i32>> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     let got = retry(|| {
-        // SAFETY: no status is asked for.
-        check(unsafe { libc::waitpid(-1, ptr::null_mut(), libc::WNOHANG) })
+        // SAFETY: `info` is writable and lives through the call.
+        check(unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), options) })
     });
     match got {
-        Ok(0) => Ok(None),
-        Ok(pid) => Ok(Some(pid)),
+        // SAFETY: zeroed above, so that its process id is 0 where the kernel had nothing to say; filled otherwise.
+        Ok(_) => Ok(Some(unsafe { info.assume_init().si_pid() }).filter(|pid| *pid > 0)),
         Err(error) if error.raw_os_error() == Some(libc::ECHILD) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Collects a child, if it has ended; true if it is no more.
+pub(crate) fn collect(pid: i32) -> io::Result<bool> {
+    let got = retry(|| {
+        // SAFETY: no status is asked for.
+        check(unsafe { libc::waitpid(pid, ptr::null_mut(), libc::WNOHANG) })
+    });
+    match got {
+        Ok(got) => Ok(got == pid),
+        Err(error) if error.raw_os_error() == Some(libc::ECHILD) => Ok(true),
         Err(error) => Err(error),
     }
 }

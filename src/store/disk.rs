@@ -243,3 +243,6 @@ fn direct_unit(fd: &OwnedFd) -> Option<usize> {
 const fn rustix_dioalign() -> u32 {
     0x2000
 }
+
+#[cfg(test)]
+mod tests;

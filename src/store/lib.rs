@@ -24,11 +24,14 @@ mod lock;
 #[cfg(any(test, feature = "proof"))]
 pub mod proof;
 pub mod publish;
+mod quarantine;
 mod table;
 
+pub use crc::crc32c;
 pub use disk::Disk;
 pub use error::Error;
 pub use fs::{Access, File, Fs, Kind, Stat};
 pub use journal::{Event, Journal, Options, State, Ticket};
 pub use lock::Lock;
+pub use quarantine::set_aside;
 pub use table::{Batch, Table};

@@ -69,6 +69,7 @@ fn a_dead_daemon_is_shown_and_its_socket_replaced() {
     let mut again = again
         .args(["--idle", "idle"])
         .env("RUNTIME_DIRECTORY", service.scratch.path())
+        .env("STATE_DIRECTORY", service.scratch.join("state"))
         .stderr(std::process::Stdio::null())
         .spawn()
         .expect("it starts");
@@ -88,7 +89,10 @@ fn a_second_instance_is_refused_with_the_holders_pid() {
     let service = Service::start(&["--idle", "idle"]);
     let second = || {
         let mut command = Command::new(program());
-        command.args(["--idle", "idle"]).env("RUNTIME_DIRECTORY", service.scratch.path());
+        command
+            .args(["--idle", "idle"])
+            .env("RUNTIME_DIRECTORY", service.scratch.path())
+            .env("STATE_DIRECTORY", service.scratch.join("state"));
         command
     };
     let said = say(&mut second()).ends(75);

@@ -6,7 +6,9 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
+use edgekit_core::Clock;
 use rustix::process::Signal;
+use serde_json::{Value, json};
 
 use super::service::{Service, Stopwatch, echoes, free_port, program};
 use crate::harness::{Scratch, say};
@@ -94,48 +96,62 @@ fn a_port_in_use_is_said_before_anything_runs() {
 }
 
 #[test]
-fn it_drops_its_capabilities_and_collects_orphans_as_process_1() {
-    let status = |pid: &str| fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let field = |status: &str, name: &str| {
-        status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim).unwrap_or_default().to_owned()
-    };
+fn it_drops_its_capabilities() {
     let service = Service::start(&["--idle", "idle"]);
-    let own = status(&service.child.id().to_string());
-    assert_eq!(field(&own, "CapPrm:"), "0000000000000000");
-    assert_eq!(field(&own, "NoNewPrivs:"), "1");
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
-    let mut unshare = Command::new("unshare");
-    let scratch = Scratch::new();
-    let mut first = unshare
-        .args(["--pid", "--fork", "--kill-child"])
-        .arg(program())
-        .args(["--idle", "idle"])
-        .env("RUNTIME_DIRECTORY", scratch.path())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("unshare starts");
-    let begin = Stopwatch::start();
-    while !scratch.join("service.sock").exists() && begin.elapsed() < Duration::from_secs(5) {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let parent = first.id().to_string();
-    let children = || -> Vec<String> {
-        let all = fs::read_dir("/proc").expect("proc").flatten();
-        let names = all.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).collect()
+    let status = fs::read_to_string(format!("/proc/{}/status", service.child.id())).expect("it is there");
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    assert_eq!(field("CapPrm:"), Some("0000000000000000"));
+    assert_eq!(field("NoNewPrivs:"), Some("1"));
+}
+
+#[test]
+fn a_clock_that_cannot_be_right_counts_on_from_the_last_good_time() {
+    let state = Scratch::new();
+    let kept = state.join("clock");
+    // Starts where the machine's clock says `time`; what the Host tells, and its log after a drain.
+    let run = |time: &str| {
+        let mut service = Service::spawn(Scratch::new(), &["--idle", "idle", "--clock", time], |command| {
+            command.env("STATE_DIRECTORY", state.path());
+        });
+        assert!(service.told().starts_with("READY=1"), "{}", service.log());
+        let status: Value = serde_json::from_str(&service.ask("GET", "/status", "").1).expect("JSON");
+        service.signal(Signal::TERM);
+        assert_eq!(service.ended(), Some(0));
+        (status["clock"].clone(), service.log())
     };
-    let inside =
-        children().into_iter().find(|pid| field(&status(pid), "PPid:") == parent).expect("process 1");
-    // Two orphans: their parent ends before they do.
-    let orphans =
-        say(Command::new("nsenter").args(["-t", &inside, "-p", "sh", "-c", "sleep 0.1 & sleep 0.2 &"]));
-    orphans.ends(0);
-    std::thread::sleep(Duration::from_millis(500));
-    let adopted: Vec<String> =
-        children().into_iter().filter(|pid| field(&status(pid), "PPid:") == inside).collect();
-    assert!(adopted.is_empty(), "{adopted:?}");
-    drop(first.kill());
-    drop(first.wait());
+    let (good, later) = (1_790_000_000, 1_790_000_007);
+    let right = |time| json!({ "wall_s": time, "trusted": true });
+    let counted = |time| json!({ "wall_s": time, "trusted": false });
+    // 1970 on a box that knows no better, then a right clock, then the same after a power cut without a battery.
+    assert_eq!(run("0").0, counted(Clock::EPOCH.as_secs()));
+    assert!(!kept.exists(), "a wrong time is not kept");
+    assert_eq!(run(&good.to_string()).0, right(good));
+    let (clock, log) = run("0");
+    assert_eq!(clock, counted(good));
+    assert!(log.contains(&format!("clock is wrong, it says @0; time is counted on from @{good}")), "{log}");
+    let before = fs::read(&kept).expect("kept");
+    assert_eq!(run("4102444800").0, counted(good), "2100 is not believed");
+    assert_eq!(fs::read(&kept).expect("kept"), before, "and not kept");
+    // A second start the same day writes at its end only, whatever it found.
+    assert_eq!(run(&later.to_string()).0, right(later));
+    assert!(fs::read_to_string(&kept).expect("kept").starts_with(&format!("edgekit clock 1 {later} ")));
+    fs::write(&kept, "edgekit clock 1 1790000000 00000000\n").expect("damaged");
+    let (clock, log) = run("0");
+    assert_eq!(clock, counted(Clock::EPOCH.as_secs()));
+    assert!(log.contains("is damaged, the last good time is not known"), "{log}");
+    run(&later.to_string());
+    assert!(state.join("clock.corrupt-1").exists());
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_written_is_said_and_costs_nothing_else() {
+    let mut service = Service::spawn(Scratch::new(), &["--idle", "idle"], |command| {
+        command.env("STATE_DIRECTORY", "/proc/edgekit");
+    });
+    assert!(service.told().starts_with("READY=1"), "{}", service.log());
+    service.edgekit(&["status"]).ends(0);
+    service.signal(Signal::TERM);
+    assert_eq!(service.ended(), Some(0));
+    let log = service.log();
+    assert!(log.contains("cannot keep the last good time in '/proc/edgekit/clock': "), "{log}");
 }

@@ -78,6 +78,7 @@ fn a_socket_that_is_handed_over_is_used() {
         // A port that only root may open: it must not be tried.
         .args(["--echo", &format!("echo=192.0.2.1:1,{}/text", scratch.path().display())])
         .env("RUNTIME_DIRECTORY", scratch.path())
+        .env("STATE_DIRECTORY", scratch.join("state"))
         .stdout(std::process::Stdio::piped())
         .stderr(fs::File::create(scratch.join("log")).expect("a log"))
         .spawn()

@@ -42,14 +42,33 @@ impl Service {
 
     /// Starts it in `scratch`, whose files the arguments may name as `{}/FILE`.
     pub(super) fn spawn(scratch: Scratch, arguments: &[&str], change: impl FnOnce(&mut Command)) -> Service {
+        Service::launch(scratch, &[], arguments, change)
+    }
+
+    /// The same, started by the command `through`.
+    pub(super) fn launch(
+        scratch: Scratch,
+        through: &[&str],
+        arguments: &[&str],
+        change: impl FnOnce(&mut Command),
+    ) -> Service {
         let notify = UnixDatagram::bind(scratch.join("notify")).expect("a socket to be told by");
         notify.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
         let log = scratch.join("log");
         let place = scratch.path().to_string_lossy().into_owned();
-        let mut command = Command::new(program());
+        let program = program();
+        let mut command = match through {
+            [] => Command::new(program),
+            [first, rest @ ..] => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+        };
         command
             .args(arguments.iter().map(|argument| argument.replace("{}", &place)))
             .env("RUNTIME_DIRECTORY", scratch.path())
+            .env("STATE_DIRECTORY", scratch.join("state"))
             .env("NOTIFY_SOCKET", scratch.join("notify"))
             .stdin(Stdio::null())
             .stderr(fs::File::create(&log).expect("a log"));

@@ -4,14 +4,13 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
-use rustix::net::sockopt::socket_peercred;
-
 use super::GROUP;
 use crate::{caps, sys};
 
 /// A caller, as it was when it connected.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Peer {
+    /// 0 for one of a PID namespace that has no number in ours.
     pub(super) pid: i32,
     pub(super) user: u32,
     /// Its group and its supplementary groups.
@@ -20,10 +19,11 @@ pub(super) struct Peer {
 
 impl Peer {
     pub(super) fn of(socket: &impl AsFd) -> io::Result<Peer> {
-        let cred = socket_peercred(socket.as_fd())?;
-        let mut groups = sys::peer_groups(socket.as_fd().as_raw_fd())?;
-        groups.push(cred.gid.as_raw());
-        Ok(Peer { pid: cred.pid.as_raw_nonzero().get(), user: cred.uid.as_raw(), groups })
+        let socket = socket.as_fd().as_raw_fd();
+        let found = sys::peer_credentials(socket)?;
+        let mut groups = sys::peer_groups(socket)?;
+        groups.push(found.gid);
+        Ok(Peer { pid: found.pid, user: found.uid, groups })
     }
 
     /// Root, our own user, or a member of `group`.

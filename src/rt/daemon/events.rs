@@ -14,12 +14,14 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::supervise::{Order, Supervisor};
 use super::{Host, Settings};
+use crate::child::registry;
 use crate::control::{self, Asked, Routes};
+use crate::last_good;
 use crate::notify::Notify;
 use crate::scope::Shared;
 use crate::{Signals, Verdict, sys};
 
-/// What the Host listens to. CHLD matters to process 1 only.
+/// What the Host listens to. CHLD says that there may be a child to collect (`child/registry.rs`).
 pub(super) const SIGNALS: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGCHLD];
 
 /// Orders a supervisor may have waiting.
@@ -43,7 +45,7 @@ struct Process {
 
 /// The whole life of the process's services.
 pub(super) async fn run(host: Host) -> Result<Exit, Error> {
-    let Host { settings, shared, log, signals, notify, control, services } = host;
+    let Host { settings, shared, log, signals, notify, control, last_good, services } = host;
     let signals = Arrivals { readable: sys::readable(signals.as_fd().try_clone_to_owned()?)?, signals };
     let mut tasks = JoinSet::new();
     let (handles, firsts) = supervisors(services, &shared, &mut tasks);
@@ -51,6 +53,14 @@ pub(super) async fn run(host: Host) -> Result<Exit, Error> {
     let started = shared.clock.monotonic();
     let routes = Routes { host: ask, log, metrics: shared.metrics.clone() };
     let mut process = Process { settings, shared, notify, started, services: handles };
+    if let Some(file) = last_good {
+        let clock = process.shared.clock.clone();
+        tasks.spawn(async move {
+            if let Err(error) = last_good::keep_on(clock, file).await {
+                tracing::error!("the last good time is not kept any more: {error}");
+            }
+        });
+    }
     let outcome = tokio::select! {
         // The socket is served until the end, so that a drain can be watched.
         stopped = serve(control.as_ref(), routes) => Err(stopped),
@@ -130,7 +140,7 @@ impl Process {
                 }
                 signal = signals.next() => match signal? {
                     libc::SIGHUP => self.reload_on_signal().await,
-                    libc::SIGCHLD => reap()?,
+                    libc::SIGCHLD => registry::reap()?,
                     signal => return self.drain(signal, signals).await,
                 },
                 Some(question) = asked.recv() => self.answer(question).await,
@@ -157,13 +167,15 @@ impl Process {
             let described = timeout(STATUS_PATIENCE, described).await.ok().flatten();
             services.push(described.unwrap_or_else(|| json!({ "name": handle.name, "state": "busy" })));
         }
-        let uptime = self.shared.clock.monotonic().saturating_sub(self.started);
+        let clock = &self.shared.clock;
+        let uptime = clock.monotonic().saturating_sub(self.started);
         json!({
             "applet": self.settings.name,
             "instance": self.settings.instance,
             "version": env!("CARGO_PKG_VERSION"),
             "pid": std::process::id(),
             "uptime_s": uptime.as_secs(),
+            "clock": { "wall_s": clock.wall().as_secs(), "trusted": clock.is_trusted() },
             "services": services,
         })
     }
@@ -219,7 +231,7 @@ impl Process {
             tokio::select! {
                 ended = waiting.join_next() => if ended.is_none() { return Ok(Exit::OK) },
                 signal = signals.next() => match signal? {
-                    libc::SIGCHLD => reap()?,
+                    libc::SIGCHLD => registry::reap()?,
                     libc::SIGHUP => tracing::info!("no reload while draining"),
                     second => {
                         tracing::warn!("a second signal: ends without draining");
@@ -266,17 +278,6 @@ impl Arrivals {
             ready.clear_ready();
         }
     }
-}
-
-/// Process 1 inherits every orphan of its namespace and must collect it; any other process leaves
-/// children to those who started them.
-fn reap() -> io::Result<()> {
-    if std::process::id() == 1 {
-        while let Some(pid) = sys::reap_one()? {
-            tracing::debug!(pid, "an orphan was collected");
-        }
-    }
-    Ok(())
 }
 
 async fn reload_one(handle: &Handle) -> Result<Verdict, Error> {

@@ -1,7 +1,7 @@
 //! The Host: one per process, it owns everything of which a process has one.
 //!
 //! In this order, because each step needs the one before it: signals are blocked (before any
-//! thread), the log is set up, descriptors are opened, the control socket is taken, capabilities are
+//! thread), the last good time is restored, the log is set up, descriptors are opened, the control socket is taken, capabilities are
 //! dropped, the runtime is made, the services start, the service manager is told. The end runs the
 //! other way. Neighbours: `supervise.rs` keeps one service alive, `events.rs` is the loop that turns
 //! signals and callers into orders for the supervisors.
@@ -18,6 +18,7 @@ use edgekit_core::{Capability, Clock, Error, ErrorContext, Exit};
 use tokio::runtime::Builder;
 
 use crate::control::{self, ControlSocket};
+use crate::last_good::{self, LastGoodFile};
 use crate::log::{self, Log};
 use crate::metrics::Metrics;
 use crate::notify::Notify;
@@ -40,6 +41,8 @@ pub struct Settings {
     pub instance: Option<String>,
     /// Where the control socket goes (`/run/edgekit`); `None` opens none.
     pub control: Option<PathBuf>,
+    /// Where state goes (`/var/lib/edgekit`): the Host keeps the last good time there; `None` keeps none.
+    pub state: Option<PathBuf>,
     /// How long a drain may take.
     pub drain: Duration,
     /// Capabilities that stay after the start; all others are dropped.
@@ -57,6 +60,7 @@ impl Settings {
             name: name.into(),
             instance: None,
             control: None,
+            state: None,
             drain: Duration::from_secs(30),
             keep: Vec::new(),
             log_format: log::Format::default(),
@@ -100,6 +104,7 @@ pub struct Host {
     signals: Signals,
     notify: Notify,
     control: Option<ControlSocket>,
+    last_good: Option<LastGoodFile>,
     services: Vec<(String, Make)>,
 }
 
@@ -110,11 +115,19 @@ impl Host {
     /// # Errors
     /// A log level that makes no sense, a port that cannot be opened, a control socket another daemon
     /// has: each with its own exit code.
-    pub fn new(settings: Settings, clock: Clock, services: Vec<Definition>) -> Result<Host, Error> {
+    pub fn new(settings: Settings, mut clock: Clock, services: Vec<Definition>) -> Result<Host, Error> {
         let signals = Signals::new(&events::SIGNALS).context("cannot take over the signals")?;
         let mut ports = Ports::from_environment().context("cannot take the sockets that were passed")?;
         let notify = Notify::from_environment().context("cannot reach the service manager")?;
+        let last_good = settings.state.as_deref().map(LastGoodFile::new);
+        let restored = last_good.as_ref().is_some_and(|kept| clock.restore(kept));
         let log = Log::install(settings.log_format, &settings.log_level, clock.clone())?;
+        if let Some(problem) = last_good.as_ref().and_then(LastGoodFile::problem) {
+            tracing::error!(hint = problem.hint_text(), "{problem}");
+        }
+        if !clock.is_trusted() {
+            tracing::warn!(restored, "{}", last_good::wrong(&clock));
+        }
         let mut makers = Vec::with_capacity(services.len());
         for Definition { name, open, make } in services {
             open(&mut ports)?;
@@ -133,7 +146,7 @@ impl Host {
         caps::keep_only(&settings.keep).context("cannot drop capabilities")?;
         let metrics = Metrics::default();
         let shared = Shared { resolver: Resolver::system(), clock, metrics, ports: Arc::new(ports) };
-        Ok(Host { settings, shared, log, signals, notify, control, services: makers })
+        Ok(Host { settings, shared, log, signals, notify, control, last_good, services: makers })
     }
 
     /// The process's log, for what changes its level besides the control socket.
@@ -153,7 +166,11 @@ impl Host {
             .thread_keep_alive(KEEP_ALIVE)
             .build()
             .context("cannot start the control runtime")?;
+        let (clock, last_good) = (self.shared.clock.clone(), self.last_good.clone());
         let outcome = runtime.block_on(events::run(self));
+        if let (Ok(Exit::OK), Some(mut kept)) = (&outcome, last_good) {
+            last_good::keep(&clock, &mut kept, Duration::ZERO);
+        }
         // A blocking call that does not return must not keep the process.
         runtime.shutdown_timeout(LAST_PATIENCE);
         outcome

@@ -4,12 +4,14 @@
 //! `/etc/hosts` first, then the servers of `/etc/resolv.conf`, keeps answers as long as they may be
 //! kept, and serves an expired one when no server answers (RFC 8767): offline is normal.
 //! Neighbours: `hosts.rs` and `conf.rs` read the two files, `wire.rs` is the DNS message, `ask.rs`
-//! the exchange with servers, `cache.rs` what is remembered.
+//! the exchange with servers, `flight.rs` sees to it that a name is asked for once, `cache.rs` is
+//! what is remembered.
 
 mod ask;
 mod cache;
 mod conf;
 mod error;
+mod flight;
 mod hosts;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ use ask::Outcome;
 use cache::Cache;
 use conf::Conf;
 pub use error::ResolveError;
+use flight::Flights;
 use wire::{Answer, Kind};
 
 /// No lookup takes longer, whatever resolv.conf allows.
@@ -65,9 +68,11 @@ struct Shared {
     files: Files,
     clock: Clock,
     cache: Mutex<Cache>,
+    flights: Flights,
 }
 
 /// What the servers know of one full name.
+#[derive(Clone, Debug)]
 enum Known {
     Addresses(Vec<IpAddr>, Duration),
     Nothing(Duration, SocketAddr),
@@ -81,7 +86,9 @@ impl Resolver {
 
     /// One that reads other files, or another clock for the age of answers.
     pub fn new(files: Files, clock: Clock) -> Resolver {
-        Resolver { shared: Arc::new(Shared { files, clock, cache: Mutex::default() }) }
+        Resolver {
+            shared: Arc::new(Shared { files, clock, cache: Mutex::default(), flights: Flights::default() }),
+        }
     }
 
     /// The addresses of `host` in the order to try them, families in turn beginning with IPv6
@@ -126,15 +133,9 @@ impl Resolver {
             if wire::question(0, &name, Kind::A).is_none() {
                 continue;
             }
-            match both_families(conf, &name).await {
-                Ok(Known::Addresses(addresses, ttl)) => {
-                    lock(&self.shared.cache).put(&name, addresses.clone(), ttl, self.shared.clock.boot());
-                    return Ok(addresses);
-                }
-                Ok(Known::Nothing(ttl, server)) => {
-                    lock(&self.shared.cache).put(&name, Vec::new(), ttl, self.shared.clock.boot());
-                    asked = Some(server);
-                }
+            match self.shared.flights.join(&name, self.ask(conf, &name)).await {
+                Ok(Known::Addresses(addresses, _)) => return Ok(addresses),
+                Ok(Known::Nothing(_, server)) => asked = Some(server),
                 Err(failed) => {
                     let stale = self.stale(conf, host);
                     return stale.ok_or_else(|| match failed {
@@ -150,6 +151,17 @@ impl Resolver {
         let server =
             server.map_or_else(|| self.shared.files.hosts.display().to_string(), |at| at.to_string());
         Err(ResolveError::NotFound { name: host.to_owned(), server })
+    }
+
+    /// Asks the servers for one full name, and remembers what they said.
+    async fn ask(&self, conf: &Conf, name: &str) -> Result<Known, Outcome> {
+        let known = both_families(conf, name).await?;
+        let (addresses, ttl) = match &known {
+            Known::Addresses(addresses, ttl) => (addresses.clone(), *ttl),
+            Known::Nothing(ttl, _) => (Vec::new(), *ttl),
+        };
+        lock(&self.shared.cache).put(name, addresses, ttl, self.shared.clock.boot());
+        Ok(known)
     }
 
     /// An expired answer: better than none while nobody answers.

@@ -1,6 +1,7 @@
 //! Against name servers of our own on loopback: honest, silent, lying, too long for UDP.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
@@ -40,11 +41,17 @@ fn honest(question: &[u8]) -> Vec<Vec<u8>> {
 }
 
 async fn server(script: Script) -> SocketAddr {
+    counting(script, Arc::default()).await
+}
+
+/// A server that counts the questions.
+async fn counting(script: Script, count: Arc<AtomicUsize>) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     tokio::spawn(async move {
         let mut bytes = [0; 512];
         while let Ok((length, from)) = socket.recv_from(&mut bytes).await {
+            count.fetch_add(1, Ordering::Relaxed);
             for answer in script(&bytes[..length]) {
                 socket.send_to(&answer, from).await.unwrap();
             }
@@ -94,6 +101,25 @@ async fn an_honest_server_is_asked_once() {
     assert_eq!(resolver.resolve("Broker.example").await, Ok(one()));
     fs::write(&place.0, "nameserver 127.0.0.1:1").unwrap();
     assert_eq!(resolver.resolve("broker.EXAMPLE.").await, Ok(one()));
+}
+
+#[tokio::test]
+async fn callers_at_the_same_time_share_one_question() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let place =
+        Place::new("shared", &[counting(honest, count.clone()).await], "options timeout:1 attempts:1");
+    let resolver = place.resolver();
+    let mut callers = tokio::task::JoinSet::new();
+    for number in 0..50 {
+        let resolver = resolver.clone();
+        let name = if number % 2 == 0 { "broker.example" } else { "BROKER.example." };
+        callers.spawn(async move { resolver.resolve(name).await });
+    }
+    while let Some(found) = callers.join_next().await {
+        assert_eq!(found.unwrap(), Ok(one()));
+    }
+    // One for each family.
+    assert_eq!(count.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]

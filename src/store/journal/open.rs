@@ -20,12 +20,9 @@ use crate::{
     Access as Open, Error, Fs, Stat,
     block::BlockBuf,
     error::Result,
-    fs::{beside, folder_of, read_all},
-    publish,
+    fs::{beside, read_all},
+    publish, quarantine,
 };
-
-/// Damaged copies that may lie beside a store; a disk that makes more needs a person.
-const COPIES: usize = 16;
 
 /// What has to be written anew, and why.
 #[derive(Debug, Default)]
@@ -165,7 +162,7 @@ impl<S: State> Journal<S> {
             let kept = self.keep_cut(file.get(cut.clone()).unwrap_or_default())?;
             return Ok(Some(Event::Cut { path, bytes: cut.len() as u64, kept: Some(kept) }));
         }
-        let kept = self.copy_name()?;
+        let kept = quarantine::free_name(&*self.fs, &self.path)?;
         publish::file(&*self.fs, &kept, &file, self.options.mode)?;
         Ok(Some(Event::Damaged { path, kept, damage: found.damage.clone(), records: found.records }))
     }
@@ -175,20 +172,5 @@ impl<S: State> Journal<S> {
         let path = beside(&self.path, ".cut");
         publish::file(&*self.fs, &path, bytes, self.options.mode)?;
         Ok(path)
-    }
-
-    /// A free name for a damaged copy.
-    fn copy_name(&self) -> Result<PathBuf> {
-        let folder = folder_of(&self.path);
-        let prefix = beside(&self.path, ".corrupt-");
-        let prefix = prefix.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let names = self.fs.list(folder).map_err(Error::io("list", folder))?;
-        let numbers: Vec<u64> =
-            names.iter().filter_map(|name| name.strip_prefix(prefix)?.parse().ok()).collect();
-        if numbers.len() >= COPIES {
-            return Err(Error::Copies { path: self.path.clone(), count: numbers.len() });
-        }
-        let next = numbers.into_iter().max().unwrap_or(0) + 1;
-        Ok(beside(&self.path, &format!(".corrupt-{next}")))
     }
 }

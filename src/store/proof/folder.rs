@@ -74,14 +74,12 @@ fn look(cut: &Cut) -> Result<(), String> {
     }
 }
 
+/// Cuts looked at, and what was wrong after the last of them.
 fn first_wrong(steps: &[super::Step]) -> (u64, Option<String>) {
-    let mut wrong = None;
-    let points = cuts(&start(), steps, 7, |cut| match look(&cut) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
-            wrong = Some(error);
-            ControlFlow::Break(())
-        }
+    let mut points = 0;
+    let wrong = cuts(&start(), steps, 7, |cut| {
+        points += 1;
+        look(&cut).map_or_else(ControlFlow::Break, ControlFlow::Continue)
     });
     (points, wrong)
 }

@@ -5,7 +5,10 @@
 //! whatever came before it. Only a file's length is, as an inode
 //! is, one of those it had.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+};
 
 use super::{
     Dice, Op, Recorder, Step,
@@ -104,16 +107,16 @@ pub fn with_fault(steps: &[Step], fault: &Fault) -> Vec<Step> {
 }
 
 /// Walks a record that began on the disk `start`, and hands every disk a power cut could leave to `look`, until it
-/// says stop. Gives the number of disks.
-pub fn cuts(
+/// says stop. Gives what it stopped with, if it did.
+pub fn cuts<B>(
     start: &Recorder,
     steps: &[Step],
     seed: u64,
-    mut look: impl FnMut(Cut) -> std::ops::ControlFlow<()>,
-) -> u64 {
+    mut look: impl FnMut(Cut) -> ControlFlow<B>,
+) -> Option<B> {
     let mut disk = Durable { nodes: start.nodes(), waiting: Vec::new() };
     let mut dice = Dice(seed);
-    let (mut told, mut handed, mut points) = (0, 0, 0);
+    let (mut told, mut handed) = (0, 0);
     for (at, step) in steps.iter().enumerate() {
         let random = match step.op {
             Op::Flush(_) | Op::FlushFolder(_) => AT_FLUSH,
@@ -122,10 +125,9 @@ pub fn cuts(
         };
         let shares = [Share::All, Share::None].into_iter().chain((0..random).map(|_| Share::Some));
         for share in shares.take(if disk.waiting.is_empty() { 1 } else { usize::MAX }) {
-            points += 1;
             let cut = Cut { disk: disk.cut(share, &mut dice), told, handed, step: at };
-            if look(cut).is_break() {
-                return points;
+            if let ControlFlow::Break(reason) = look(cut) {
+                return Some(reason);
             }
         }
         match &step.op {
@@ -134,7 +136,7 @@ pub fn cuts(
             op => disk.does(op),
         }
     }
-    points
+    None
 }
 
 /// How much of what was not flushed is there.

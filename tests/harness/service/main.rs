@@ -1,14 +1,17 @@
 //! A small daemon on `rt::Host`, for the end-to-end tests and the bench of the chassis; not shipped.
 //!
-//! `service [--instance NAME] [--drain SECONDS] [--log FORMAT] [--idle NAME]… [--echo NAME=ADDRESS,FILE]…`
+//! `service [--instance NAME] [--drain SECONDS] [--log FORMAT] [--clock SECONDS] [--idle NAME]…
+//! [--runs NAME=CODE]… [--echo NAME=ADDRESS,FILE]…`
 //!
-//! An idle service does nothing. An echo service sends back what it receives, on a worker thread of
-//! its own, and keeps the text of FILE as its configuration. Some texts make it misbehave:
-//! `refuse` (the reload is an error), `panic` (the reload panics), `fail` (a task ends with an error),
-//! `hang` (it does not drain).
+//! `--clock` stands for a machine whose clock says that (since 1970); in it time stands still.
+//! An idle service does nothing. One that runs starts programs that end with CODE, one after the other. An echo
+//! service sends back what it receives, on a worker thread of its own, and keeps the text of FILE as its
+//! configuration. Some texts make it misbehave: `refuse` (the reload is an error), `panic` (the reload panics),
+//! `fail` (a task ends with an error), `hang` (it does not drain).
 #![forbid(unsafe_code)]
 
 mod echo;
+mod runs;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,7 +36,9 @@ fn main() -> ExitCode {
 
 fn run(mut words: impl Iterator<Item = String>) -> Result<Exit, Error> {
     let mut settings = Settings::new("service");
-    settings.control = Some(Paths::process().run);
+    let paths = Paths::process();
+    (settings.control, settings.state) = (Some(paths.run), Some(paths.state));
+    let mut clock = Clock::system();
     let mut services = Vec::new();
     while let Some(option) = words.next() {
         let value = words.next().ok_or_else(|| usage(&option))?;
@@ -42,13 +47,24 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<Exit, Error> {
             "--drain" => {
                 settings.drain = Duration::from_secs_f64(value.parse().map_err(|_| usage(&option))?);
             }
+            "--clock" => {
+                let time = Duration::from_secs(value.parse().map_err(|_| usage(&option))?);
+                clock = Clock::fake(time).0.built(Clock::EPOCH);
+            }
             "--log" => settings.log_format = value.parse()?,
             "--idle" => services.push(Definition::new(value, || Ok(Box::new(Idle)))),
+            "--runs" => services.push(runs(&value).ok_or_else(|| usage(&option))?),
             "--echo" => services.push(echo(&value).ok_or_else(|| usage(&option))??),
             _ => return Err(usage(&option)),
         }
     }
-    Host::new(settings, Clock::system(), services)?.run()
+    Host::new(settings, clock, services)?.run()
+}
+
+fn runs(value: &str) -> Option<Definition> {
+    let (name, code) = value.split_once('=')?;
+    let code = code.parse().ok()?;
+    Some(Definition::new(name, move || Ok(Box::new(runs::Runs::new(code)))))
 }
 
 fn echo(value: &str) -> Option<Result<Definition, Error>> {
