@@ -70,7 +70,7 @@ async fn ask_one(server: SocketAddr, name: &str, kind: Kind) -> io::Result<Answe
     let socket = UdpSocket::bind(local).await?;
     socket.connect(server).await?;
     socket.send(&question).await?;
-    let mut bytes = [0; DATAGRAM];
+    let mut bytes = vec![0; DATAGRAM];
     loop {
         let length = socket.recv(&mut bytes).await?;
         match wire::answer(&bytes[..length], id, name, kind) {
