@@ -15,6 +15,9 @@ const NINE_IN_TEN: usize = 450;
 /// Where source files are.
 const FOLDERS: [&str; 4] = ["src", "applets", "scripts", "tests"];
 
+/// Cargo marks a folder of its products with this: what is in it was generated (fuzzing has one of its own).
+const PRODUCTS: &str = "CACHEDIR.TAG";
+
 /// Roots of crates that may hold `unsafe`: all others forbid it.
 const MAY_BE_UNSAFE: [&str; 2] = ["src/bpf/lib.rs", "src/rt/lib.rs"];
 
@@ -57,6 +60,9 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
+            if path.join(PRODUCTS).exists() {
+                continue;
+            }
             collect(&path, files)?;
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             files.push(path);
@@ -108,6 +114,19 @@ mod tests {
         let mut findings = Findings::new();
         look(path, text, &mut findings);
         findings
+    }
+
+    #[test]
+    fn products_of_cargo_are_no_sources() {
+        let root = std::env::temp_dir().join(format!("edgekit-house-{}", std::process::id()));
+        fs::create_dir_all(root.join("fuzz/target/build")).unwrap();
+        for file in ["fuzz/one.rs", "fuzz/target/build/out.rs", "fuzz/target/CACHEDIR.TAG"] {
+            fs::write(root.join(file), "").unwrap();
+        }
+        let mut files = Vec::new();
+        collect(&root, &mut files).unwrap();
+        assert_eq!(files, [root.join("fuzz/one.rs")]);
+        fs::remove_dir_all(&root).unwrap();
     }
 
     #[test]

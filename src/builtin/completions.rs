@@ -23,9 +23,7 @@ pub(crate) static COMPLETIONS: Applet = Applet {
             },
             Example { command: "edgekit completions fish", does: "look at it" },
         ],
-        files: &[],
-        environment: &[],
-        exits: &[],
+        ..Manual::EMPTY
     },
     command,
     check: nothing_to_check,

@@ -173,7 +173,7 @@ mod tests {
         name: "probe",
         about: "A test's applet",
         needs: &[],
-        manual: Manual { paragraph: "", examples: &[], files: &[], environment: &[], exits: &[] },
+        manual: Manual::EMPTY,
         command: || Command::new("probe"),
         check: nothing_to_check,
         config: Some(<Probe as config::Settings>::SECTION),

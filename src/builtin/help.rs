@@ -20,9 +20,8 @@ pub(crate) static HELP: Applet = Applet {
             Example { command: "edgekit help install", does: "the long help of a command" },
             Example { command: "edgekit help exit-status", does: "what the exit codes mean" },
         ],
-        files: &[],
-        environment: &[],
         exits: &[(66, "no command and no topic has this name")],
+        ..Manual::EMPTY
     },
     command,
     check: nothing_to_check,

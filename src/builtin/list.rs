@@ -17,9 +17,7 @@ pub(crate) static LIST: Applet = Applet {
             Example { command: "edgekit list", does: "names only" },
             Example { command: "edgekit list --json", does: "names, descriptions and needed capabilities" },
         ],
-        files: &[],
-        environment: &[],
-        exits: &[],
+        ..Manual::EMPTY
     },
     command,
     check: nothing_to_check,

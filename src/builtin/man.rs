@@ -23,9 +23,9 @@ pub(crate) static MAN: Applet = Applet {
                 does: "the page for the system's man",
             },
         ],
-        files: &[],
         environment: &[("PAGER", "the pager to use on a terminal, before less and more")],
         exits: &[(66, "no page has this name")],
+        ..Manual::EMPTY
     },
     command,
     check: nothing_to_check,

@@ -17,9 +17,7 @@ pub(crate) static VERSION: Applet = Applet {
             Example { command: "edgekit version", does: "for people" },
             Example { command: "edgekit version --json", does: "for an inventory" },
         ],
-        files: &[],
-        environment: &[],
-        exits: &[],
+        ..Manual::EMPTY
     },
     command,
     check: nothing_to_check,

@@ -39,6 +39,10 @@ const SHARED_EXITS: [(u8, &str); 3] = [
 const TEMPLATE: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
 impl Manual {
+    /// Nothing to say: what the fields a command does not name are.
+    pub const EMPTY: Manual =
+        Manual { paragraph: "", examples: &[], files: &[], environment: &[], exits: &[] };
+
     /// All exit codes, in order.
     pub fn all_exits(&self) -> Vec<(u8, &'static str)> {
         let mut exits: Vec<(u8, &'static str)> = self.exits.to_vec();

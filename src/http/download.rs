@@ -3,10 +3,10 @@
 //! It goes on where it broke, by `Range` and `If-Range` with a strong validator, and believes no
 //! answer that it cannot check: a part must start where the last one ended and belong to the same
 //! version. What changed on the server starts over; what has no strong validator starts over, too.
-//! Memory is one piece of at most 64 KiB or so. Neighbours: `client.rs`, `range.rs`, `retry.rs`.
+//! Memory is one piece of at most 64 KiB or so. Neighbours: `client.rs`, `range.rs`,
+//! `retry.rs`; `sink.rs` for where it goes on disk.
 
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io;
 
 use bytes::Bytes;
 use hyper::header::{CONTENT_RANGE, HeaderValue, IF_RANGE, RANGE};
@@ -15,7 +15,7 @@ use hyper::{HeaderMap, Method, StatusCode};
 use crate::client::Call;
 use crate::error::{Error, Kind};
 use crate::range::{ContentRange, Validator};
-use crate::{Answer, Client, Retry};
+use crate::{Answer, Client, PartFile, Retry};
 
 /// A new version on the server more often than this within one download ends it.
 const MAX_RESTARTS: u32 = 3;
@@ -26,6 +26,13 @@ const PROGRESS: u64 = 64 * 1024;
 /// Where a download goes. Its pieces come in order; what was accepted is never sent again unless
 /// [`Sink::restart`] was called.
 pub trait Sink: Send {
+    /// What comes next is byte 0 of this version; `None` if the server names none that a later run could go on
+    /// with. A sink that outlives the process keeps it ([`Download::resume`]); by default nothing is kept.
+    fn begin(&mut self, version: Option<&Validator>) -> impl Future<Output = io::Result<()>> + Send {
+        let _unkept = version;
+        std::future::ready(Ok(()))
+    }
+
     /// Takes the next piece.
     fn write(&mut self, piece: Bytes) -> impl Future<Output = io::Result<()>> + Send;
 
@@ -101,6 +108,14 @@ impl Download {
         self
     }
 
+    /// Goes on with what an earlier run left in `file`, if it left anything.
+    pub fn resume_file(self, file: &PartFile) -> Download {
+        match file.held() {
+            Some((done, version)) => self.resume(done, version),
+            None => self,
+        }
+    }
+
     /// Runs until it is complete or the policy ends. `progress` is told of each piece.
     pub async fn run(
         self,
@@ -173,6 +188,8 @@ impl<S: Sink, P: FnMut(Progress)> Run<'_, S, P> {
                 }
                 self.total = answer.body.announced();
                 self.validator = Validator::of(&answer.headers);
+                let began = self.sink.begin(self.validator.as_ref()).await;
+                began.map_err(|error| self.error(Kind::Sink(error)))?;
             }
             StatusCode::PARTIAL_CONTENT => {
                 if !self.accept_part(&answer)? {
@@ -299,52 +316,4 @@ impl<S: Sink, P: FnMut(Progress)> Run<'_, S, P> {
 
 fn content_range(headers: &HeaderMap) -> Option<ContentRange> {
     ContentRange::parse(headers.get(CONTENT_RANGE)?.to_str().ok()?)
-}
-
-/// A file as the sink, written on a blocking thread.
-///
-/// The caller makes it durable when the download is complete.
-pub struct FileSink {
-    /// Away while a write is under way; lost if that write's thread is.
-    file: Option<File>,
-}
-
-impl FileSink {
-    /// Writes from the file's present position on.
-    pub fn new(file: File) -> FileSink {
-        FileSink { file: Some(file) }
-    }
-
-    /// The file, unless a write was abandoned.
-    pub fn into_file(self) -> Option<File> {
-        self.file
-    }
-
-    async fn on_thread(
-        &mut self,
-        work: impl FnOnce(&mut File) -> io::Result<()> + Send + 'static,
-    ) -> io::Result<()> {
-        let mut file = self.file.take().ok_or_else(|| io::Error::other("an earlier write was abandoned"))?;
-        let done = tokio::task::spawn_blocking(move || {
-            let result = work(&mut file);
-            (file, result)
-        });
-        let (file, result) = done.await.map_err(io::Error::other)?;
-        self.file = Some(file);
-        result
-    }
-}
-
-impl Sink for FileSink {
-    async fn write(&mut self, piece: Bytes) -> io::Result<()> {
-        self.on_thread(move |file| file.write_all(&piece)).await
-    }
-
-    async fn restart(&mut self) -> io::Result<()> {
-        self.on_thread(|file| {
-            file.set_len(0)?;
-            file.seek(SeekFrom::Start(0)).map(drop)
-        })
-        .await
-    }
 }

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! Rooms: `client` → `connect` (`proxy`, TLS, happy eyeballs) → `body`; `download` resumes on top of
-//! `client`; `server` → `files`, `sse`, `reply`; `url`, `range`, `date`, `retry`, `error` are the
+//! `client`, into a `sink`; `server` → `files`, `sse`, `reply`; `url`, `range`, `date`, `retry`, `error` are the
 //! words both sides share.
 #![forbid(unsafe_code)]
 
@@ -31,13 +31,14 @@ mod range;
 mod reply;
 mod retry;
 mod server;
+mod sink;
 mod sse;
 mod url;
 
 pub use body::Body;
 pub use client::{Answer, Call, Client, Options, Timeouts};
 pub use date::retry_after;
-pub use download::{Download, Downloaded, FileSink, Progress, Sink};
+pub use download::{Download, Downloaded, Progress, Sink};
 pub use error::{Error, Kind, Phase};
 pub use files::{Content, serve as serve_content};
 pub use proxy::{Proxies, Proxy};
@@ -45,6 +46,7 @@ pub use range::{ContentRange, Span, Validator, Wanted, wanted};
 pub use reply::{Reply, ReplyBody, empty, full, json, text};
 pub use retry::{Attempts, Retry};
 pub use server::{Counts, Drained, Handler, Limits, Listener, Peer, Request, Server};
+pub use sink::{FileSink, PartFile};
 pub use sse::{Event, EventParser, Events};
 pub use url::Url;
 

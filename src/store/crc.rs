@@ -34,7 +34,7 @@ const fn tables() -> [[u32; 256]; 8] {
 }
 
 /// The checksum of `bytes` following what `seed` is the checksum of; 0 begins.
-pub fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
+pub(crate) fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
     let mut crc = !seed;
     let (steps, rest) = bytes.as_chunks::<8>();
     for step in steps {

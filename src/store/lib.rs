@@ -7,6 +7,7 @@
 //! - [`journal`]: an append journal under a byte cap. Many writers share one flush; when the cap is reached the
 //!   state is written anew and the two files change places.
 //! - [`publish`]: whole files, and folders as generations, replaced atomically for others to read.
+//! - [`Note`]: one line with a checksum, for what changes seldom.
 //! - [`Lock`]: one process a store.
 //!
 //! Everything goes through the small [`Fs`], so that the proof (`proof/`) can record each write and flush and look
@@ -21,17 +22,17 @@ mod error;
 mod fs;
 pub mod journal;
 mod lock;
+pub mod note;
 #[cfg(any(test, feature = "proof"))]
 pub mod proof;
 pub mod publish;
 mod quarantine;
 mod table;
 
-pub use crc::crc32c;
 pub use disk::Disk;
 pub use error::Error;
 pub use fs::{Access, File, Fs, Kind, Stat};
 pub use journal::{Event, Journal, Options, State, Ticket};
 pub use lock::Lock;
-pub use quarantine::set_aside;
+pub use note::Note;
 pub use table::{Batch, Table};

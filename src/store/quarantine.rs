@@ -1,7 +1,7 @@
 //! Damaged files are set aside under a numbered name, never wiped, and a bounded number of them.
 //!
-//! The journal copies its file and goes on with what is readable (`journal/open.rs`); a file that is small enough to
-//! be whole or worthless is moved by [`set_aside`].
+//! The journal copies its file and goes on with what is readable (`journal/open.rs`); a note, which is whole or
+//! worthless, is moved (`note.rs`).
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ const COPIES: usize = 16;
 ///
 /// # Errors
 /// [`Error::Copies`] when enough of them are there already, [`Error::Io`]. The file stays where it is then.
-pub fn set_aside(fs: &dyn Fs, path: &Path) -> Result<PathBuf> {
+pub(crate) fn set_aside(fs: &dyn Fs, path: &Path) -> Result<PathBuf> {
     let kept = free_name(fs, path)?;
     fs.rename(path, &kept).map_err(Error::io("set aside", path))?;
     let folder = folder_of(path);

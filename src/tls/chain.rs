@@ -85,15 +85,17 @@ pub(crate) fn order(mut links: Vec<Link>, leaf: usize) -> Result<Ordered, Error>
 /// Checks signatures, validity, constraints and usage from the first certificate up to the last.
 ///
 /// Whether anybody trusts the last one is for the peer to say. A single certificate has nothing to
-/// be checked against but the clock.
+/// be checked against but the clock and what peers insist on in its shape.
 pub(crate) fn verify(chain: &[Link], usage: Usage, at: UnixTime) -> Result<(), Error> {
-    let [leaf, between @ .., last] = chain else { return Ok(()) };
+    let Some(leaf) = chain.first() else { return Ok(()) };
     let fail = |error: webpki::Error| {
         let problem =
             Problem::Chain { subject: leaf.certificate.subject().to_owned(), reason: reason(&error) };
         Error::at(leaf.place.clone(), problem)
     };
+    // Stricter than what the certificate was found by: what fails here, no peer would read.
     let end_entity = EndEntityCert::try_from(leaf.certificate.der()).map_err(fail)?;
+    let [_, between @ .., last] = chain else { return Ok(()) };
     let anchor = anchor_from_trusted_cert(last.certificate.der()).map_err(fail)?;
     let between: Vec<CertificateDer<'_>> =
         between.iter().map(|link| link.certificate.der().clone()).collect();
@@ -122,6 +124,9 @@ fn reason(error: &webpki::Error) -> String {
             "a certificate authority stands where a server or client should".to_owned()
         }
         webpki::Error::EndEntityUsedAsCa => "one of its issuers is no certificate authority".to_owned(),
+        webpki::Error::SignatureAlgorithmMismatch => {
+            "its signature algorithm stands in it twice, and differs".to_owned()
+        }
         webpki::Error::UnsupportedCertVersion => "it is not of X.509 version 3".to_owned(),
         other => other.to_string(),
     }

@@ -30,8 +30,8 @@ pub(crate) static DOCTOR: Applet = Applet {
             ("/sys/kernel/tracing", "tracepoints, where tracefs is mounted"),
             ("/sys/kernel/security/lockdown", "what the kernel keeps even from root"),
         ],
-        environment: &[],
         exits: &[(1, "something an applet needs is missing")],
+        ..Manual::EMPTY
     },
     command,
     check: nothing_to_check,

@@ -31,14 +31,13 @@ pub(crate) static INSTALL: Applet = Applet {
             Example { command: "edgekit install /usr/local/bin", does: "links in another directory" },
             Example { command: "edgekit install --uninstall /usr/local/bin", does: "remove them again" },
         ],
-        files: &[],
-        environment: &[],
         exits: &[
             (1, "a file of another origin was in the way of a link; the others were made"),
             (66, "there is no such directory"),
             (69, "a unit file was asked for and no applet of this build runs as a service"),
             (77, "the directory may not be written to"),
         ],
+        ..Manual::EMPTY
     },
     command,
     check: nothing_to_check,

@@ -133,7 +133,7 @@ impl Resolver {
             if wire::question(0, &name, Kind::A).is_none() {
                 continue;
             }
-            // Boxed: an exchange holds its messages, and whoever looks up a name carries its future along.
+            // Boxed: with its buffers and both families it is most of what a connection's future would be.
             match self.shared.flights.join(&name, Box::pin(self.ask(conf, &name))).await {
                 Ok(Known::Addresses(addresses, _)) => return Ok(addresses),
                 Ok(Known::Nothing(_, server)) => asked = Some(server),

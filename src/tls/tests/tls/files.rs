@@ -276,3 +276,22 @@ fn damaged_files_are_told_from_whole_ones() {
     // Line ends, and the leaf's or root's bytes that no signature we can check covers.
     assert!(passed < whole.len() / 3, "{passed} of {} damaged files pass", whole.len());
 }
+
+#[test]
+fn a_certificate_alone_is_one_that_peers_can_read() {
+    let (_, pair) = issued();
+    let whole = format!("{}{}", pair.certificate, pair.key).into_bytes();
+    let judge = |bytes: &[u8]| edgekit_tls::from_bytes(bytes, Usage::Server, &time(NOW));
+    assert!(judge(&whole).is_ok());
+    let mut refused = 0;
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 4;
+        match judge(&damaged) {
+            // No signature tells, but the key must be its own and its shape what every peer insists on.
+            Ok(pair) => pair.certified().keys_match().unwrap(),
+            Err(error) => refused += usize::from(error.to_string().contains("signature algorithm")),
+        }
+    }
+    assert!(refused > 0, "the algorithm stands in it twice");
+}
