@@ -9,3 +9,5 @@
 //! time and memory, and do nothing themselves: what they want done are actions, values that the host carries
 //! out. The host brings what touches the world (sockets, folders, metrics): this crate knows `core` and `store`.
 #![forbid(unsafe_code)]
+
+pub mod graph;
