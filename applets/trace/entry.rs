@@ -169,6 +169,7 @@ fn trace(ctx: &mut Ctx, request: &Request, script: &Script) -> Result<Exit, Erro
         clock: ctx.clock().clone(),
         child: request.command.as_deref().map(target::child).transpose()?,
         process,
+        judge: None,
         options: Options {
             quiet: request.quiet,
             warnings: request.warnings,

@@ -32,7 +32,7 @@ use crate::tree::PrintLevel;
 pub use event::CompiledFormat;
 pub use format::{Format, FormatError};
 pub use lines::{BpftraceJson, OwnJson};
-pub use map::{MapDump, View};
+pub use map::{Folded, MapDump, Shape, View};
 pub use sink::Sink;
 pub use text::Text;
 pub use value::{Resolver, Symbol, Value};
@@ -111,7 +111,7 @@ pub trait Output {
 }
 
 /// Total and words of the ledger's rows, the same in every output.
-fn loss_words(cause: crate::plan::Loss) -> (&'static str, &'static str) {
+pub(crate) fn loss_words(cause: crate::plan::Loss) -> (&'static str, &'static str) {
     use crate::plan::Loss;
     match cause {
         Loss::RingFull => ("ring_full", "events did not fit the ring"),
