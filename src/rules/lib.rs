@@ -10,4 +10,24 @@
 //! out. The host brings what touches the world (sockets, folders, metrics): this crate knows `core` and `store`.
 #![forbid(unsafe_code)]
 
+mod action;
+mod event;
 pub mod graph;
+mod hook;
+mod quarantine;
+mod script;
+mod shared;
+mod value;
+mod vm;
+
+pub use action::{Action, Alarm, Capability, Grants, Level, Metric, Verdict};
+pub use event::{Event, Field, Kind, Schema, Verdicts};
+pub use hook::{Hook, HookStats};
+pub use quarantine::Quarantine;
+pub use script::{Compiled, MAX_SCRIPT, Script};
+pub use shared::{Shared, SharedError};
+pub use value::{Ref, Str, Value};
+pub use vm::{
+    Coverage, Declared, Effects, Emit, Fail, Fault, FaultKind, HookFn, HookInfo, Limits, Payload, Place,
+    Rule, RuleInfo, Schedule, Vm,
+};
