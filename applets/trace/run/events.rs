@@ -242,7 +242,7 @@ impl<'s> Events<'s> {
 
     /// Nothing is printed any more.
     pub(super) fn end(&mut self) {
-        if let Some(mut judge) = self.judge.take() {
+        if let Some(judge) = self.judge.take() {
             judge.end();
         }
     }

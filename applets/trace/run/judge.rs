@@ -75,5 +75,5 @@ pub trait Judge {
     fn pause(&mut self);
 
     /// The run is over; what there is to say about the judging itself.
-    fn end(&mut self);
+    fn end(self: Box<Self>);
 }
