@@ -11,17 +11,27 @@
 #![forbid(unsafe_code)]
 
 mod action;
+pub mod bus;
+pub mod engine;
 mod event;
+pub mod generation;
 pub mod graph;
 mod hook;
+mod json;
+pub mod metrics;
 mod quarantine;
 mod script;
 mod shared;
+pub mod state;
+pub mod timer;
 mod value;
 mod vm;
 
 pub use action::{Action, Alarm, Capability, Grants, Level, Metric, Verdict};
+pub use bus::{Bus, BusLimits, BusStats};
+pub use engine::{Deed, Engine, Observer, Step};
 pub use event::{Event, Field, Kind, Schema, Verdicts};
+pub use generation::{Generation, Options};
 pub use hook::{Hook, HookStats};
 pub use quarantine::Quarantine;
 pub use script::{Compiled, MAX_SCRIPT, Script};

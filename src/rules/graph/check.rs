@@ -8,142 +8,85 @@ use std::{
 
 use edgekit_core::text;
 
-use super::{MAX_NAME, MAX_PORTS, MAX_RULES, Node, Place, Sources, order::Edge};
+use super::{MAX_NAME, MAX_PORTS, MAX_RULES, Node, Sources, order::Edge};
+use crate::Place;
 
 /// Faults after which no near names are looked for.
 const MAX_GUESSES: usize = 64;
 
-/// What is wrong with a graph.
+/// What is wrong with a graph, and where.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{place}: rule '{}': {problem}", shown(rule))]
+pub struct GraphFault {
+    /// The rule it is told of.
+    pub rule: Arc<str>,
+    /// Where that is declared.
+    pub place: Place,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+/// What is wrong with a rule among the others.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum GraphFault {
-    /// Two rules of one name.
-    #[error("{second}: rule '{name}' has the name of the rule at {first}; rename one of them")]
-    Duplicate {
-        /// The name.
-        name: Arc<str>,
-        /// The rule that is first by place.
-        first: Place,
-        /// The other one.
-        second: Place,
-    },
-    /// An input nobody feeds.
-    #[error("{place}: rule '{rule}' reads '{input}', which no rule emits and no source has{}", meant(near))]
+pub enum Problem {
+    /// Another rule has its name.
+    #[error("it has the name of the rule at {0}; rename one of them")]
+    Duplicate(Place),
+    /// An input nobody feeds, and names like it, the nearest first.
+    #[error("it reads '{input}', which no rule emits and no source has{}", meant(near))]
     MissingInput {
-        /// The rule.
-        rule: Arc<str>,
         /// What it wants to read.
         input: Arc<str>,
-        /// Names like it, the nearest first.
+        /// What it may have meant.
         near: Vec<String>,
-        /// Where the rule is declared.
-        place: Place,
     },
-    /// Rules that feed each other.
-    #[error("{}: rules feed each other in a circle: {}; take one input or output away", place, around(edges))]
-    Cycle {
-        /// Each rule, its place, and the topic by which it feeds the next; the last one feeds the first.
-        edges: Vec<(Arc<str>, Place, Arc<str>)>,
-        /// Where the first one is declared.
-        place: Place,
-    },
+    /// Rules that feed each other: each with its place and the topic by which it feeds the next; the last one
+    /// feeds the first.
+    #[error("it feeds itself in a circle: {}; take one input or output away", Around(.0))]
+    Cycle(Vec<(Arc<str>, Place, Arc<str>)>),
     /// An output that is a topic from outside.
-    #[error("{place}: rule '{rule}' emits '{output}', which comes from outside; choose another name")]
-    OutputIsSource {
-        /// The rule.
-        rule: Arc<str>,
-        /// The output.
-        output: Arc<str>,
-        /// Where the rule is declared.
-        place: Place,
-    },
-    /// A topic that stands twice in one list.
-    #[error("{place}: rule '{rule}' has '{topic}' twice in its {list}; keep one")]
-    Twice {
-        /// The rule.
-        rule: Arc<str>,
-        /// The topic.
-        topic: Arc<str>,
-        /// `inputs` or `outputs`.
-        list: &'static str,
-        /// Where the rule is declared.
-        place: Place,
-    },
+    #[error("it emits '{0}', which comes from outside; choose another name")]
+    OutputIsSource(Arc<str>),
+    /// A topic that stands twice in `inputs` or `outputs`.
+    #[error("it has '{0}' twice in its {1}; keep one")]
+    Twice(Arc<str>, &'static str),
     /// A name that is none.
-    #[error("{place}: {what} '{}' is no name: {why}", shown(name))]
+    #[error("its {what} '{}' is no name: {why}", shown(name))]
     BadName {
-        /// `rule`, `input of rule 'x'`.
-        what: String,
+        /// `name`, `input` or `output`.
+        what: &'static str,
         /// The name.
         name: Arc<str>,
-        /// What a name is.
+        /// Why it is none.
         why: &'static str,
-        /// Where the rule is declared.
-        place: Place,
     },
-    /// More inputs or outputs than a rule may have.
-    #[error("{place}: rule '{rule}' has {count} {list}, and {MAX_PORTS} are allowed; split the rule")]
-    TooManyPorts {
-        /// The rule.
-        rule: Arc<str>,
-        /// `inputs` or `outputs`.
-        list: &'static str,
-        /// How many it has.
-        count: usize,
-        /// Where the rule is declared.
-        place: Place,
-    },
-    /// A rule that nothing can call.
-    #[error(
-        "{place}: rule '{rule}' has no inputs and no timers, so that nothing calls it; add one or the other"
-    )]
-    NeverCalled {
-        /// The rule.
-        rule: Arc<str>,
-        /// Where it is declared.
-        place: Place,
-    },
-    /// More rules than a graph may have.
-    #[error(
-        "{place}: {count} rules are declared, and {MAX_RULES} are allowed; this is the first one too many"
-    )]
-    TooManyRules {
-        /// How many there are.
-        count: usize,
-        /// Where the first one too many is declared.
-        place: Place,
-    },
+    /// More `inputs` or `outputs` than a rule may have.
+    #[error("it has {1} {0}, and {MAX_PORTS} are allowed; split the rule")]
+    TooManyPorts(&'static str, usize),
+    /// Nothing can call it.
+    #[error("it has no inputs and no timers, so that nothing calls it; add one or the other")]
+    NeverCalled,
+    /// The graph has so many rules, and this is the first one too many.
+    #[error("it is one of {0} rules, and {MAX_RULES} are allowed; start a second service for the others")]
+    TooManyRules(usize),
 }
 
 impl GraphFault {
-    /// Where it is.
-    pub fn place(&self) -> &Place {
-        match self {
-            GraphFault::Duplicate { second: place, .. }
-            | GraphFault::MissingInput { place, .. }
-            | GraphFault::Cycle { place, .. }
-            | GraphFault::OutputIsSource { place, .. }
-            | GraphFault::Twice { place, .. }
-            | GraphFault::BadName { place, .. }
-            | GraphFault::TooManyPorts { place, .. }
-            | GraphFault::NeverCalled { place, .. }
-            | GraphFault::TooManyRules { place, .. } => place,
-        }
+    fn new(node: &Node, problem: Problem) -> GraphFault {
+        GraphFault { rule: node.name.clone(), place: node.place.clone(), problem }
     }
 
-    pub(super) fn cycle(nodes: &[Node], edges: Vec<Edge>) -> GraphFault {
-        let told: Vec<_> = edges
-            .into_iter()
-            .map(|(from, topic)| (nodes[from].name.clone(), nodes[from].place.clone(), topic))
-            .collect();
-        let place = told.first().map_or_else(Place::nowhere, |(_, place, _)| place.clone());
-        GraphFault::Cycle { edges: told, place }
+    /// True if another rule that could not be read may be the cause.
+    pub(crate) fn may_follow(&self) -> bool {
+        matches!(self.problem, Problem::MissingInput { .. })
     }
-}
 
-impl Place {
-    fn nowhere() -> Place {
-        Place { file: Arc::from("?"), line: 0 }
+    /// A cycle, which is never empty.
+    pub(super) fn cycle(nodes: &[Node], edges: Vec<Edge>) -> Option<GraphFault> {
+        let first = &nodes[edges.first()?.0];
+        let tell = |(from, topic): Edge| (nodes[from].name.clone(), nodes[from].place.clone(), topic);
+        Some(GraphFault::new(first, Problem::Cycle(edges.into_iter().map(tell).collect())))
     }
 }
 
@@ -153,80 +96,54 @@ pub(super) fn names(nodes: &[Node], sources: &Sources) -> Vec<GraphFault> {
     let mut by_place: Vec<&Node> = nodes.iter().collect();
     by_place.sort_by(|a, b| a.place.cmp(&b.place));
     if let Some(extra) = by_place.get(MAX_RULES) {
-        faults.push(GraphFault::TooManyRules { count: nodes.len(), place: extra.place.clone() });
+        faults.push(GraphFault::new(extra, Problem::TooManyRules(nodes.len())));
     }
     let emitted: HashSet<&str> = nodes.iter().flat_map(|node| &node.outputs).map(|name| &**name).collect();
     let mut first_of: HashMap<&str, &Place> = HashMap::new();
     for node in by_place {
-        named(&mut faults, node, "rule".to_owned(), &node.name);
-        match first_of.get(&*node.name) {
-            Some(&first) => faults.push(GraphFault::Duplicate {
-                name: node.name.clone(),
-                first: first.clone(),
-                second: node.place.clone(),
-            }),
-            None => {
-                first_of.insert(&node.name, &node.place);
-            }
+        let mut fault = |problem: Problem| faults.push(GraphFault::new(node, problem));
+        if let Some(why) = wrong_name(&node.name) {
+            fault(Problem::BadName { what: "name", name: node.name.clone(), why });
         }
-        ports(&mut faults, node, "inputs", &node.inputs);
-        ports(&mut faults, node, "outputs", &node.outputs);
+        if let Some(&first) = first_of.get(&*node.name) {
+            fault(Problem::Duplicate(first.clone()));
+        } else {
+            first_of.insert(&node.name, &node.place);
+        }
+        ports("inputs", "input", &node.inputs, &mut fault);
+        ports("outputs", "output", &node.outputs, &mut fault);
         if node.inputs.is_empty() && !node.timers {
-            faults.push(GraphFault::NeverCalled { rule: node.name.clone(), place: node.place.clone() });
+            fault(Problem::NeverCalled);
         }
         for output in node.outputs.iter().filter(|output| sources.0.contains(output)) {
-            faults.push(GraphFault::OutputIsSource {
-                rule: node.name.clone(),
-                output: output.clone(),
-                place: node.place.clone(),
-            });
+            fault(Problem::OutputIsSource(output.clone()));
         }
         for input in &node.inputs {
             if emitted.contains(&**input) || sources.contains(input) || wrong_name(input).is_some() {
                 continue;
             }
-            // Weighing names takes time, and who has so many missing inputs has another problem.
+            // Weighing names takes time, and who has so many faults needs no guesses.
             let known = emitted.iter().copied().chain(sources.exact()).filter(|_| faults.len() < MAX_GUESSES);
             let near = text::near(input, known, 3).into_iter().map(str::to_owned).collect();
-            faults.push(GraphFault::MissingInput {
-                rule: node.name.clone(),
-                input: input.clone(),
-                near,
-                place: node.place.clone(),
-            });
+            faults.push(GraphFault::new(node, Problem::MissingInput { input: input.clone(), near }));
         }
     }
     faults
 }
 
-fn ports(faults: &mut Vec<GraphFault>, node: &Node, list: &'static str, topics: &[Arc<str>]) {
+fn ports(list: &'static str, one: &'static str, topics: &[Arc<str>], fault: &mut impl FnMut(Problem)) {
     if topics.len() > MAX_PORTS {
-        faults.push(GraphFault::TooManyPorts {
-            rule: node.name.clone(),
-            list,
-            count: topics.len(),
-            place: node.place.clone(),
-        });
+        fault(Problem::TooManyPorts(list, topics.len()));
         return;
     }
     let mut seen: HashSet<&str> = HashSet::new();
     for topic in topics {
-        let what = list.trim_end_matches('s');
-        named(faults, node, format!("{what} of rule '{}'", shown(&node.name)), topic);
-        if !seen.insert(topic) {
-            faults.push(GraphFault::Twice {
-                rule: node.name.clone(),
-                topic: topic.clone(),
-                list,
-                place: node.place.clone(),
-            });
+        if let Some(why) = wrong_name(topic) {
+            fault(Problem::BadName { what: one, name: topic.clone(), why });
         }
-    }
-}
-
-fn named(faults: &mut Vec<GraphFault>, node: &Node, what: String, name: &Arc<str>) {
-    if let Some(why) = wrong_name(name) {
-        faults.push(GraphFault::BadName { what, name: name.clone(), why, place: node.place.clone() });
+        if !seen.insert(topic) {
+            fault(Problem::Twice(topic.clone(), list));
+        }
     }
 }
 
@@ -268,10 +185,6 @@ fn meant(near: &[String]) -> String {
 
 /// A cycle as `a (f:1) -[x]-> b (f:5) -[y]-> a`.
 struct Around<'a>(&'a [(Arc<str>, Place, Arc<str>)]);
-
-fn around(edges: &[(Arc<str>, Place, Arc<str>)]) -> Around<'_> {
-    Around(edges)
-}
 
 impl fmt::Display for Around<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,11 +12,12 @@ mod svg;
 
 use std::{
     collections::{HashMap, HashSet},
-    fmt,
     sync::Arc,
 };
 
-pub use check::GraphFault;
+pub use check::{GraphFault, Problem};
+
+use crate::Place;
 
 /// Rules one graph may have.
 pub const MAX_RULES: usize = 10_000;
@@ -24,21 +25,6 @@ pub const MAX_RULES: usize = 10_000;
 pub const MAX_PORTS: usize = 64;
 /// Bytes of a rule's or a topic's name.
 pub const MAX_NAME: usize = 128;
-
-/// Where something was declared: a file and its line, counted from 1.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Place {
-    /// The script, as the user named it.
-    pub file: Arc<str>,
-    /// Its line.
-    pub line: u32,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
-    }
-}
 
 /// A rule as the graph sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -96,6 +82,7 @@ pub struct Graph {
     /// For each rule, how many rules stand before it on the longest way from a source.
     layers: Vec<usize>,
     readers: HashMap<Arc<str>, Vec<NodeId>>,
+    places: HashMap<Arc<str>, NodeId>,
     emitted: HashSet<Arc<str>>,
 }
 
@@ -113,12 +100,12 @@ impl Graph {
         let (order, layers) = match sorted {
             Ok(sorted) => sorted,
             Err(cycles) => {
-                faults.extend(cycles.into_iter().map(|cycle| GraphFault::cycle(&nodes, cycle)));
+                faults.extend(cycles.into_iter().filter_map(|cycle| GraphFault::cycle(&nodes, cycle)));
                 (Vec::new(), Vec::new())
             }
         };
         if !faults.is_empty() {
-            faults.sort_by(|a, b| a.place().cmp(b.place()));
+            faults.sort_by(|a, b| a.place.cmp(&b.place));
             return Err(faults);
         }
         let mut taken: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
@@ -130,12 +117,18 @@ impl Graph {
             }
         }
         let emitted = nodes.iter().flat_map(|node| node.outputs.iter().cloned()).collect();
-        Ok(Graph { nodes, layers, readers, emitted })
+        let places = nodes.iter().enumerate().map(|(id, node)| (node.name.clone(), id)).collect();
+        Ok(Graph { nodes, layers, readers, places, emitted })
     }
 
     /// The rules in the order they run.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
+    }
+
+    /// Where a rule stands.
+    pub fn find(&self, name: &str) -> Option<NodeId> {
+        self.places.get(name).copied()
     }
 
     /// The rules called for a topic, in the order they run.

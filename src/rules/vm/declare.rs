@@ -1,6 +1,6 @@
 //! What a script declares: `rule { … }` and `hook { … }`, checked field by field.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, fmt, rc::Rc, sync::Arc, time::Duration};
 
 use edgekit_core::units;
 use mlua::{Function, Table, Value as Lv};
@@ -9,12 +9,19 @@ use super::{Inner, convert, fault::Raised};
 use crate::{Capability, FaultKind, Grants, Value, vm::Rule};
 
 /// Where something stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// The script's file.
     pub file: Arc<str>,
     /// The line, from 1.
     pub line: u32,
+}
+
+/// `slow.luau:7`
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
 }
 
 /// When a timer of a rule goes off.

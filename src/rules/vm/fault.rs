@@ -25,6 +25,8 @@ pub enum FaultKind {
     Capability,
     /// It gave or declared a value of the wrong type.
     Type,
+    /// It does not fit the other rules: a circle, a name that is taken, an input nobody feeds.
+    Graph,
 }
 
 impl FaultKind {
@@ -38,6 +40,7 @@ impl FaultKind {
             FaultKind::Memory => "memory",
             FaultKind::Capability => "capability",
             FaultKind::Type => "type",
+            FaultKind::Graph => "graph",
         }
     }
 

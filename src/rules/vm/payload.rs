@@ -1,62 +1,77 @@
 //! An event's data on its way through the rules of one VM: a sealed table as it is, or a value.
 
-use std::rc::Rc;
+use std::{cell::OnceCell, rc::Rc};
 
 use mlua::{Table, Value as Lv};
 
-use super::{Inner, convert, fault::Raised};
-use crate::{FaultKind, Ref, Value};
+use super::{
+    Inner,
+    convert::{self, Make},
+    fault::Raised,
+};
+use crate::{Fault, FaultKind, Ref, Value};
 
-/// What an event carries. Rules of one VM hand each other the table itself; to any other it goes as a value.
+/// What an event carries. Rules of one VM hand each other the table itself; to any other it goes as a value, and
+/// is made only once. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Payload(Form);
+pub struct Payload(Rc<Forms>);
 
-#[derive(Clone, Debug)]
-enum Form {
-    Value(Rc<Value>),
-    Table { inner: Rc<Inner>, table: Table },
+#[derive(Debug, Default)]
+struct Forms {
+    value: OnceCell<Value>,
+    table: OnceCell<(Rc<Inner>, Table)>,
 }
 
 impl From<Value> for Payload {
     fn from(value: Value) -> Payload {
-        Payload(Form::Value(Rc::new(value)))
+        Payload(Rc::new(Forms { value: OnceCell::from(value), table: OnceCell::new() }))
     }
 }
 
 impl Payload {
     /// A table that the prelude sealed.
     pub(crate) fn sealed(inner: &Rc<Inner>, table: Table) -> Payload {
-        Payload(Form::Table { inner: Rc::clone(inner), table })
+        let table = OnceCell::from((Rc::clone(inner), table));
+        Payload(Rc::new(Forms { value: OnceCell::new(), table }))
     }
 
     /// The data, to be recorded or sent elsewhere.
     ///
     /// # Errors
-    /// A table that nests too deep, or holds what is no value.
-    pub fn value(&self) -> Result<Value, crate::Fault> {
-        match &self.0 {
-            Form::Value(value) => Ok((**value).clone()),
-            Form::Table { inner, table } => convert::pull(inner, &Lv::Table(table.clone()))
-                .map_err(|error| inner.fault_of(&error, None, None)),
+    /// A value that is too large, nests too deep, or is both list and map.
+    pub fn value(&self) -> Result<&Value, Fault> {
+        if let Some(value) = self.0.value.get() {
+            return Ok(value);
         }
+        let made = match self.0.table.get() {
+            Some((inner, table)) => {
+                let pulled = convert::pull(&inner.lua, &inner.state, &Lv::Table(table.clone()));
+                pulled.map_err(|error| Fault::raised(&error, None, None))?
+            }
+            None => Value::Nil,
+        };
+        Ok(self.0.value.get_or_init(|| made))
     }
 
     /// The table for a VM.
     pub(crate) fn table(&self, to: &Rc<Inner>) -> mlua::Result<Table> {
-        let made = match &self.0 {
-            Form::Table { inner, table } if Rc::ptr_eq(inner, to) => return Ok(table.clone()),
-            Form::Table { inner, table } => {
-                let value = convert::pull(inner, &Lv::Table(table.clone()))?;
-                convert::push(to, Ref::Value(&value))?
-            }
-            Form::Value(value) => convert::push(to, Ref::Value(value))?,
-        };
-        match made {
-            Lv::Table(table) => Ok(table),
-            other => {
-                let message = format!("an event carries a map, not a {}", other.type_name());
-                Err(Raised::error(FaultKind::Type, message))
-            }
+        match self.0.table.get() {
+            Some((inner, table)) if Rc::ptr_eq(inner, to) => return Ok(table.clone()),
+            _ => {}
         }
+        let value = self.value().map_err(|fault| Raised::error(fault.kind, fault.message))?;
+        let made = match to.shapes.table(&to.lua, to.state.seals(), value)? {
+            Some(table) => table,
+            None => match convert::push(&to.lua, Ref::from(value), Make::Sealed(to.state.seals()))? {
+                Lv::Table(table) => table,
+                other => {
+                    let message = format!("an event carries a map, not a {}", other.type_name());
+                    return Err(Raised::error(FaultKind::Type, message));
+                }
+            },
+        };
+        // The first VM keeps its table; another one makes its own each time.
+        let _ = self.0.table.set((Rc::clone(to), made.clone()));
+        Ok(made)
     }
 }
