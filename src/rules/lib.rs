@@ -20,6 +20,7 @@ mod hook;
 mod json;
 pub mod metrics;
 mod quarantine;
+pub mod record;
 mod script;
 mod shared;
 pub mod state;

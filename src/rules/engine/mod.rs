@@ -44,7 +44,7 @@ const FAULTS: usize = 256;
 /// How long a step may load, carry over or save.
 const SLICE: Duration = Duration::from_millis(2);
 /// Ids of what timers start, apart from the ids of events.
-const TIMER_IDS: u64 = 1 << 63;
+pub(crate) const TIMER_IDS: u64 = 1 << 63;
 
 /// Something a rule wants done, and because of what.
 #[derive(Clone, PartialEq, Debug)]
@@ -245,6 +245,11 @@ impl Engine {
     /// The VM that serves, for its coverage and memory.
     pub fn vm(&self) -> &crate::Vm {
         &self.serving.vm
+    }
+
+    /// When the first timer or alarm is due, on the boot clock.
+    pub fn next_timer(&self) -> Option<Duration> {
+        self.timers.next()
     }
 
     fn next(&self) -> Option<Duration> {

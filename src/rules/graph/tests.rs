@@ -85,7 +85,7 @@ const BAD: &[(&str, &[&str])] = &[
     ),
     (
         "a ev > x; b ev > y; a ev > z; a ev > w",
-        &["r.luau:3: rule 'a': it has the name of the rule at r.luau:1", "r.luau:4: rule 'a' has"],
+        &["r.luau:3: rule 'a': it has the name of the rule at r.luau:1", "r.luau:4: rule 'a': it has"],
     ),
     ("a ev > x; a x > y", &["r.luau:2: rule 'a': it has the name"]),
     ("a y > x; a x > y", &["r.luau:1: rule 'a': it feeds itself", "r.luau:2: rule 'a': it has the name"]),
