@@ -43,6 +43,8 @@ complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_se
 complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s c -l cmd -d 'Run this once all is attached; ends with it' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -l probe-filter -d 'Leave out probes whose name does not match' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -l ring -d 'Size of the event buffer, such as 16K or 4M [256K]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -l hook -d 'Let Lua see, drop or change lines: edgekit-rules(7)' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -l hook-allow -d 'Let hooks also start programs: exec' -r -f -a "exec\t''"
 complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s f -l format -d 'text or json, as bpftrace prints them [text]' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s o -l output -d 'Write there instead of standard output' -r -F
 complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s B -l buffer -d 'none, line or full: when output is written [line]' -r

@@ -144,7 +144,7 @@ fn program_args() -> Vec<Arg> {
         value("cmd", "COMMAND", "Run this once all is attached; ends with it").short('c'),
         value("probe-filter", "REGEX", "Leave out probes whose name does not match").hide_short_help(true),
         value("ring", "BYTES", "Size of the event buffer, such as 16K or 4M [256K]").hide_short_help(true),
-        value("hook", "FILE", "Let hooks in Lua see, drop or change each line; see edgekit-rules(7)")
+        value("hook", "FILE", "Let Lua see, drop or change lines: edgekit-rules(7)")
             .action(ArgAction::Append)
             .value_parser(value_parser!(PathBuf)),
         value("hook-allow", "WHAT", "Let hooks also start programs: exec")
@@ -172,7 +172,9 @@ fn output_args() -> Vec<Arg> {
         value("output", "FILE", "Write there instead of standard output")
             .short('o')
             .value_parser(value_parser!(PathBuf)),
-        value("buffer", "MODE", "none, line or full: when output is written [line]").short('B'),
+        value("buffer", "MODE", "none, line or full: when output is written [line]")
+            .short('B')
+            .hide_short_help(true),
         flag("quiet", "Only what the program prints").short('q'),
         flag("no-warnings", "No warnings").hide_short_help(true),
         Arg::new("verbose").short('v').long("verbose").action(ArgAction::Count).help("Say more"),

@@ -191,11 +191,7 @@ pub(super) fn plain(error: &io::Error) -> String {
 pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::Str(text) => text.lossy().into_owned(),
-        other => {
-            let mut json = Vec::new();
-            other.write_json(&mut json);
-            String::from_utf8_lossy(&json).into_owned()
-        }
+        other => other.to_json().to_string(),
     }
 }
 

@@ -199,16 +199,16 @@ impl Judge for Hooks {
         if self.found.events.is_empty() {
             return Ruling::Print;
         }
-        let values: Vec<Value> = line.values.iter().map(|value| values::of(value, line.resolver)).collect();
+        let list = Value::List(line.values.iter().map(|value| values::of(value, line.resolver)).collect());
+        let Value::List(values) = &list else { return Ruling::Print };
         let named = |wanted: &str| {
             let at = line.names.iter().position(|name| name.as_deref() == Some(wanted));
             at.and_then(|at| values.get(at)).map_or(Ref::Nil, Ref::from)
         };
-        let known = line.names.iter().zip(&values);
+        let known = line.names.iter().zip(values);
         let by_name = known.filter_map(|(name, value)| Some((Str::from(name.as_deref()?), value.clone())));
         let by_name = Value::Map(by_name.collect());
         let [pid, comm, cpu, nsecs] = ["pid", "comm", "cpu", "nsecs"].map(named);
-        let list = Value::List(values);
         let mut replaced: Option<Str> = None;
         for hook in &mut self.found.events {
             let text = replaced.as_deref().unwrap_or(line.text);
