@@ -172,9 +172,7 @@ fn output_args() -> Vec<Arg> {
         value("output", "FILE", "Write there instead of standard output")
             .short('o')
             .value_parser(value_parser!(PathBuf)),
-        value("buffer", "MODE", "none, line or full: when output is written [line]")
-            .short('B')
-            .hide_short_help(true),
+        value("buffer", "MODE", "none, line or full: when output is written [line]").short('B'),
         flag("quiet", "Only what the program prints").short('q'),
         flag("no-warnings", "No warnings").hide_short_help(true),
         Arg::new("verbose").short('v').long("verbose").action(ArgAction::Count).help("Say more"),
