@@ -29,7 +29,7 @@ pub(crate) const MANUAL: Manual = Manual {
             does: "options of the program come after --",
         },
         Example {
-            command: "echo 'hook { on = \"trace.event\", run = function(event) if event.comm == \"sh\" then return drop() end end }' > hook.luau; \
+            command: "echo 'hook { name = \"h\", on = \"trace.event\", run = function(event) if event.comm == \"sh\" then return drop() end end }' > hook.luau; \
                       edgekit trace opensnoop -c 'cat /etc/hostname' --hook hook.luau",
             does: "let a hook in Lua judge each line; edgekit-rules(7) has the fields of an event",
         },

@@ -31,7 +31,7 @@ fn lines_are_dropped_and_changed() {
     if !can_trace() {
         return;
     }
-    let hook = r#"hook { on = "trace.event", run = function(event)
+    let hook = r#"hook { name = "h", on = "trace.event", run = function(event)
         if event.named.fd == 3 then return drop() end
         if event.kind == "print" then return change { text = event.args[1][2] .. event.args[1][1] } end
         return change { text = event.text .. "!" }
@@ -52,7 +52,7 @@ fn hooks_are_asked_in_order_and_see_what_the_one_before_made() {
     }
     let add = |what: &str| {
         format!(
-            r#"hook {{ on = "trace.event", run = function(event) return change {{ text = event.text .. "{what}" }} end }}"#
+            r#"hook {{ name = "h", on = "trace.event", run = function(event) return change {{ text = event.text .. "{what}" }} end }}"#
         )
     };
     let said = hooked(&[&add("a"), &add("b")], &[], r#"begin { printf("-\n"); exit(); }"#).ends(0);
@@ -66,9 +66,9 @@ fn a_hook_that_passes_changes_nothing() {
     }
     let text = r#"begin { printf("%s %5d|", "a", 1); print(3); print((1, 2)); @m[1, "x"] = 5; @h = hist(4); @c = count();
                   print(@m); time("%Y\n"); exit(); }"#;
-    let pass = r#"hook { on = "trace.event", run = function() end }
-                  hook { on = "trace.map", run = function() return pass() end }"#;
-    for options in [&["-q"][..], &["-f", "json"], &["--json"]] {
+    let pass = r#"hook { name = "h", on = "trace.event", run = function() end }
+                  hook { name = "h", on = "trace.map", run = function() return pass() end }"#;
+    for options in [&["-f", "text"], &["-f", "json"], &["--json"]] {
         let plain = trace(options.iter().copied().chain(["-q", "-e", text])).ends(0);
         assert_eq!(hooked(&[pass], options, text).ends(0).out, plain.out);
     }
@@ -79,7 +79,7 @@ fn entries_of_maps_are_seen_with_their_types() {
     if !can_trace() {
         return;
     }
-    let hook = r#"hook { on = "trace.map", capabilities = { "log" }, run = function(event)
+    let hook = r#"hook { name = "h", on = "trace.map", capabilities = { "log" }, run = function(event)
         log.info("saw", { name = event.name, key = event.key, value = event.value, kind = event.kind,
                           at = event.place, of = event.entries, last = event.last })
         if event.name == "@n" and event.value < 3 then return drop() end
@@ -99,7 +99,7 @@ fn whole_numbers_are_exact() {
     if !can_trace() {
         return;
     }
-    let hook = r#"hook { on = "trace.event", run = function(event)
+    let hook = r#"hook { name = "h", on = "trace.event", run = function(event)
         return change { text = tostring(event.args[1]) .. " " .. tostring(event.args[1] + 1) }
     end }"#;
     let text = r#"begin { printf("%llu\n", (uint64)18446744073709551614); printf("%lld\n", (int64)-9007199254740993); exit(); }"#;
@@ -113,7 +113,7 @@ fn losses_are_told_to_hooks_and_reported_all_the_same() {
     if !can_trace() {
         return;
     }
-    let hook = r#"hook { on = "trace.lost", capabilities = { "log", "metric" }, run = function(event)
+    let hook = r#"hook { name = "h", on = "trace.lost", capabilities = { "log", "metric" }, run = function(event)
         log.warn("lost", { probe = event.probe, cause = event.cause })
         metric.count("lost", event.count)
     end }"#;
@@ -163,15 +163,15 @@ fn what_is_wrong_with_a_file_is_said_before_anything_runs() {
     };
     wrong("hook {\n  on = = 3 }", 65, &["0.luau:2"]);
     wrong("", 65, &["declares no hook"]);
-    wrong("hook { on = \"trace.evnt\", run = function() end }", 65, &["did you mean 'trace.event'?"]);
-    wrong("hook { on = \"proxy.request\", run = function() end }", 65, &["trace.event, trace.map, trace.lost"]);
+    wrong("hook { name = \"h\", on = \"trace.evnt\", run = function() end }", 65, &["did you mean 'trace.event'?"]);
+    wrong("hook { name = \"h\", on = \"proxy.request\", run = function() end }", 65, &["trace.event, trace.map, trace.lost"]);
     wrong(
         "rule { name = \"r\", inputs = { \"a\" }, on = function() end }",
         65,
         &["0.luau:1", "'r' is a rule, not a hook"],
     );
     wrong(
-        "hook { on = \"trace.event\", capabilities = { \"exec\" }, run = function() end }",
+        "hook { name = \"h\", on = \"trace.event\", capabilities = { \"exec\" }, run = function() end }",
         65,
         &["0.luau:1", "exec", "--hook-allow exec"],
     );
@@ -187,7 +187,7 @@ fn programs_start_only_when_allowed() {
     let scratch = Scratch::new();
     let mark = scratch.join("made");
     let hook = format!(
-        r#"hook {{ on = "trace.event", capabilities = {{ "exec" }}, run = function() exec {{ "/bin/mkdir", "{}" }} end }}"#,
+        r#"hook {{ name = "h", on = "trace.event", capabilities = {{ "exec" }}, run = function() exec {{ "/bin/mkdir", "{}" }} end }}"#,
         mark.display()
     );
     hooked(&[&hook], &[], r#"begin { printf("a\n"); exit(); }"#).ends(65);
@@ -226,7 +226,7 @@ fn messages_without_a_service_are_counted() {
     }
     let scratch = Scratch::new();
     let file = scratch.join("publish.luau");
-    let hook = r#"hook { on = "trace.event", capabilities = { "publish" }, run = function(event)
+    let hook = r#"hook { name = "h", on = "trace.event", capabilities = { "publish" }, run = function(event)
         publish("seen", { text = event.text })
     end }"#;
     fs::write(&file, hook).expect("a hook");

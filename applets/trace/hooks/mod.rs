@@ -68,9 +68,9 @@ fn load(vm: &Vm, path: &Path) -> Result<Vec<Declared>, Error> {
     let declared = vm.load(&compiled).map_err(|fault| wrong(&fault))?;
     if declared.is_empty() {
         let error = Error::new(Exit::DATA, format!("'{shown}' declares no hook"));
-        return Err(
-            error.hint("hook { on = \"trace.event\", run = function(event) … end }, see edgekit-rules(7)")
-        );
+        return Err(error.hint(
+            "hook { name = \"h\", on = \"trace.event\", run = function(event) … end }, see edgekit-rules(7)",
+        ));
     }
     Ok(declared)
 }
