@@ -192,6 +192,3 @@ fn sorted(mut faults: Vec<Fault>) -> Vec<Fault> {
     faults.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     faults
 }
-
-#[cfg(test)]
-mod tests;

@@ -149,7 +149,9 @@ pub enum RecordError {
         why: String,
     },
     /// Another version wrote it.
-    #[error("line {line}: the record is '{found}', and this version reads '{SCHEMA}'; use the edgekit that wrote it")]
+    #[error(
+        "line {line}: the record is '{found}', and this version reads '{SCHEMA}'; use the edgekit that wrote it"
+    )]
     Schema {
         /// The line, from 1.
         line: usize,
@@ -193,12 +195,15 @@ impl Recording {
         }
         let wrong = |why: String| RecordError::Line { line, why };
         let number = |field: &str| {
-            json[field].as_u64().ok_or_else(|| wrong(format!("'{field}' is no whole number from 0 to 2^64-1")))
+            json[field]
+                .as_u64()
+                .ok_or_else(|| wrong(format!("'{field}' is no whole number from 0 to 2^64-1")))
         };
         let text = |field: &str| json[field].as_str().ok_or_else(|| wrong(format!("'{field}' is no text")));
         match text("kind")? {
             "event" => {
-                let data = Value::from_json(&json["data"]).map_err(|error| wrong(format!("'data': {error}")))?;
+                let data =
+                    Value::from_json(&json["data"]).map_err(|error| wrong(format!("'data': {error}")))?;
                 self.events.push(Event {
                     topic: names.get(text("topic")?),
                     id: number("id")?,

@@ -74,7 +74,9 @@ struct Work {
     /// Calls of `save` so far, and how many of these are on disk.
     saved: u64,
     acknowledged: u64,
-    /// True while a failed write waits for the next one.
+    /// Calls of `save` that the last write covered, whether it went well or not.
+    tried: u64,
+    /// Why the last write failed, if it did.
     failed: Option<String>,
     stop: bool,
 }
@@ -138,7 +140,7 @@ impl Keeper {
     pub fn settle(&self, patience: Duration) -> bool {
         let work = self.desk.lock();
         let wanted = work.saved;
-        let waiting = |work: &mut Work| work.acknowledged < wanted && work.failed.is_none();
+        let waiting = |work: &mut Work| work.tried < wanted;
         let waited = self.desk.changed.wait_timeout_while(work, patience, waiting);
         waited.unwrap_or_else(PoisonError::into_inner).0.acknowledged >= wanted
     }
@@ -177,21 +179,21 @@ impl Desk {
 
     /// The writer's thread.
     fn write(&self, table: &Table) {
-        let mut tried = 0;
         loop {
             let work = self.lock();
             // What failed is tried again with the next state, not over and over.
-            let idle = |work: &mut Work| !work.stop && (work.pending.is_empty() || work.saved == tried);
+            let idle = |work: &mut Work| !work.stop && (work.pending.is_empty() || work.saved == work.tried);
             let mut work = self.changed.wait_while(work, idle).unwrap_or_else(PoisonError::into_inner);
             let last = work.stop;
-            tried = work.saved;
+            let covered = work.saved;
             let taken = std::mem::take(&mut work.pending);
             drop(work);
             let outcome = commit(table, &taken);
             let mut work = self.lock();
+            work.tried = covered;
             match outcome {
                 Ok(()) => {
-                    work.acknowledged = tried;
+                    work.acknowledged = covered;
                     work.failed = None;
                 }
                 Err(error) => {
@@ -209,26 +211,26 @@ impl Desk {
     }
 }
 
-/// Writes states, as many as a record takes at once, and waits for the last.
+/// Writes states, as many at once as a record takes; what is removed makes room first.
 fn commit(table: &Table, states: &BTreeMap<Vec<u8>, Option<Vec<u8>>>) -> Result<(), edgekit_store::Error> {
-    let (mut batch, mut size, mut tickets) = (Batch::new(), 0, Vec::new());
+    let mut batch = Batch::new();
+    for (key, _) in states.iter().filter(|(_, value)| value.is_none()) {
+        batch.delete(key);
+    }
+    table.apply(&std::mem::take(&mut batch))?;
     let limit = GROUP.min(usize::try_from(table.limit() / 8).unwrap_or(GROUP));
+    let mut size = 0;
     for (key, value) in states {
-        let more = key.len() + value.as_ref().map_or(0, Vec::len);
+        let Some(value) = value else { continue };
+        let more = key.len() + value.len();
         if size > 0 && size + more > limit {
-            tickets.push(table.submit(&std::mem::take(&mut batch))?);
+            table.apply(&std::mem::take(&mut batch))?;
             size = 0;
         }
         size += more;
-        match value {
-            Some(value) => batch.put(key, value),
-            None => batch.delete(key),
-        };
+        batch.put(key, value);
     }
-    if !batch.is_empty() {
-        tickets.push(table.submit(&batch)?);
-    }
-    tickets.into_iter().try_for_each(|ticket| table.wait(ticket))
+    table.apply(&batch)
 }
 
 /// A state as bytes, if a rule may keep so much.
@@ -248,4 +250,4 @@ fn key(rule: &str) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
