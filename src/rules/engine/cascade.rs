@@ -6,7 +6,7 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use super::{Deed, Engine, clockwork::Due, serving::Seat};
-use crate::{Effects, Event, Fault, Payload, Value, graph::NodeId, timer::Now};
+use crate::{Effects, Event, Fault, FaultKind, Payload, Value, graph::NodeId, timer::Now};
 
 /// Deliveries to rules that may come of one event; more are dropped and counted.
 const MAX_DELIVERIES: usize = 16_384;
@@ -80,13 +80,12 @@ impl Engine {
             self.figures.unread += 1;
             return;
         }
-        match self.serving.vm.payload(&data) {
-            Ok(payload) => self.figures.overflow += self.cascade.spread(readers, &topic, payload),
-            Err(fault) => {
-                let message = format!("event {id} of '{topic}' was not handled: {}", fault.message);
-                return self.fault(Fault { message, ..fault });
-            }
+        if !matches!(data, Value::Map(_)) {
+            // No rule's fault, and none pays for it.
+            let message = format!("event {id} of '{topic}' was not handled: it carries a {}, not a map", data.kind());
+            return self.fault(Fault::at(FaultKind::Type, &topic, 0, message));
         }
+        self.figures.overflow += self.cascade.spread(readers, &topic, Payload::from(data));
         self.run(Origin { id, at, boot: now.boot });
     }
 

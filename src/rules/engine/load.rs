@@ -42,7 +42,9 @@ enum State {
 #[derive(Debug)]
 struct Half {
     generation: Generation,
-    vm: Vm,
+    options: Options,
+    /// One, and another whenever the last takes no more scripts.
+    vms: Vec<Vm>,
     /// The next script.
     next: usize,
     rules: Vec<Option<Rule>>,
@@ -69,7 +71,8 @@ pub(super) struct Carried {
 impl Loading {
     pub(super) fn new(generation: Generation, number: u64, options: &Options) -> Result<Loading, Fault> {
         let rules = vec![None; generation.plans.len()];
-        let half = Half { generation, vm: options.vm()?, next: 0, rules };
+        let vms = vec![options.vm()?];
+        let half = Half { generation, options: options.clone(), vms, next: 0, rules };
         Ok(Loading { number, state: State::Scripts(half) })
     }
 
@@ -115,7 +118,11 @@ impl Half {
     /// Loads the next script; false if there is none.
     fn load_next(&mut self) -> Result<bool, Fault> {
         let Some(script) = self.generation.scripts.get(self.next) else { return Ok(false) };
-        for declared in self.vm.load(script)? {
+        if self.vms.last().is_none_or(|vm| vm.room() == 0) {
+            self.vms.push(self.options.vm()?);
+        }
+        let Some(vm) = self.vms.last() else { return Ok(false) };
+        for declared in vm.load(script)? {
             let Declared::Rule(rule) = declared else { continue };
             let place = self.generation.graph.find(&rule.info.name);
             // The graph was checked for what was declared in the dry run.
@@ -137,7 +144,7 @@ impl Half {
         number: u64,
         mut carry: impl FnMut(&Rule) -> Result<Carried, Fault>,
     ) -> Result<Serving, Fault> {
-        let Half { generation, vm, rules, .. } = self;
+        let Half { generation, vms, rules, .. } = self;
         let mut seats = Vec::with_capacity(rules.len());
         for (rule, plan) in rules.into_iter().zip(&generation.plans) {
             let Some(rule) = rule else {
@@ -149,7 +156,7 @@ impl Half {
             let carried = carry(&rule)?;
             seats.push(Seat::new(rule, &generation.graph, number, carried));
         }
-        Ok(Serving { number, vm, graph: generation.graph.clone(), generation, seats })
+        Ok(Serving { number, vms, graph: generation.graph.clone(), generation, seats })
     }
 }
 

@@ -242,9 +242,9 @@ impl Engine {
         self.serving.number
     }
 
-    /// The VM that serves, for its coverage and memory.
-    pub fn vm(&self) -> &crate::Vm {
-        &self.serving.vm
+    /// The VMs that serve, for their coverage and memory: one, and more when one cannot take all scripts.
+    pub fn vms(&self) -> &[crate::Vm] {
+        &self.serving.vms
     }
 
     /// When the first timer or alarm is due, on the boot clock.

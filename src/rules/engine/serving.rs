@@ -1,4 +1,4 @@
-//! A generation that is loaded: its VM, and a seat for each rule with all that belongs to it while it runs.
+//! A generation that is loaded: its VMs, and a seat for each rule with all that belongs to it while it runs.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Serving {
     pub(super) number: u64,
-    pub(super) vm: Vm,
+    pub(super) vms: Vec<Vm>,
     pub(super) graph: Arc<Graph>,
     pub(super) generation: Generation,
     /// By [`NodeId`].

@@ -14,9 +14,6 @@ use crate::{
     timer,
 };
 
-/// Scripts that are run dry in one VM before the next one is taken, so that its memory stays small.
-const DRY_RUNS: usize = 256;
-
 /// What a generation is built for and an engine runs with.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -87,22 +84,19 @@ impl Generation {
             }
         }
         let (mut plans, mut hooks) = (Vec::new(), Vec::new());
-        for (chunk, scripts) in compiled.chunks(DRY_RUNS).enumerate() {
-            let vm = options.vm().map_err(|fault| vec![fault])?;
-            for (at, script) in scripts.iter().enumerate() {
-                match vm.load(script) {
-                    Ok(declared) => {
-                        for declared in declared {
-                            match declared {
-                                Declared::Rule(rule) => {
-                                    let script = chunk * DRY_RUNS + at;
-                                    plans.extend(Plan::new(&rule.info, script, &mut faults));
-                                }
-                                Declared::Hook(hook) => hooks.push((*hook.info).clone()),
-                            }
-                        }
-                    }
-                    Err(fault) => faults.push(fault),
+        let mut vm = options.vm().map_err(|fault| vec![fault])?;
+        for (at, script) in compiled.iter().enumerate() {
+            if vm.room() == 0 {
+                vm = options.vm().map_err(|fault| vec![fault])?;
+            }
+            let declared = vm.load(script).unwrap_or_else(|fault| {
+                faults.push(fault);
+                Vec::new()
+            });
+            for declared in declared {
+                match declared {
+                    Declared::Rule(rule) => plans.extend(Plan::new(&rule.info, at, &mut faults)),
+                    Declared::Hook(hook) => hooks.push((*hook.info).clone()),
                 }
             }
         }
