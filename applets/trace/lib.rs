@@ -14,7 +14,7 @@ mod doctor;
 mod entry;
 pub mod filter;
 #[cfg(feature = "hooks")]
-mod hooks;
+pub mod hooks;
 pub mod list;
 pub mod lower;
 mod manual;
