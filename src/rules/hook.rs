@@ -4,12 +4,14 @@
 //! hook: half the cost of building the table from outside. A failing hook is set aside by key
 //! (`quarantine.rs`), and while it is, its `fail` says what happens to an event. Neighbours: `vm/`, and the applet.
 
+use std::borrow::Cow;
+
 use edgekit_core::Clock;
-use mlua::Value as Lv;
+use mlua::{Function, Value as Lv};
 
 use crate::{
     Action, Fail, Fault, FaultKind, HookFn, HookInfo, Quarantine, Ref, Schema, Value, Verdict,
-    vm::{Call, Effects, convert},
+    vm::{Call, Effects, Inner, Make, Raised, arguments, asking, convert},
 };
 
 /// What became of the events a hook was asked about.
@@ -29,6 +31,8 @@ pub struct HookStats {
 #[derive(Debug)]
 pub struct Hook {
     declared: HookFn,
+    /// Makes the event of the fields and asks.
+    ask: Function,
     schema: &'static Schema,
     clock: Clock,
     quarantine: Quarantine,
@@ -59,7 +63,11 @@ impl Hook {
                 found => found,
             },
         };
+        let names: Vec<&[u8]> = schema.fields.iter().map(|field| field.name.as_bytes()).collect();
+        let ask = asking(&declared.inner.lua, &names, &declared.run);
+        let ask = ask.map_err(|error| Fault::raised(&error, Some(&info.name), Some(&info.place)))?;
         Ok(Hook {
+            ask,
             schema,
             clock,
             quarantine: Quarantine::new(),
@@ -90,18 +98,34 @@ impl Hook {
     /// Never takes longer than its deadline allows, and never fails: what a failing hook means, `fail` says.
     pub fn call(&mut self, fields: &[Ref<'_>], actions: &mut Vec<Action>) -> Verdict {
         self.stats.calls += 1;
+        // Without failures, the usual case, neither the key nor the clock is looked at.
+        let doubted = !self.quarantine.is_empty();
+        if doubted && !self.quarantine.admits(&self.key_of(fields), self.clock.monotonic()) {
+            self.stats.skipped += 1;
+            return self.failing();
+        }
         match self.judge(fields) {
             Ok(verdict) => {
                 actions.append(&mut self.effects.actions);
+                if doubted {
+                    let key = self.key_of(fields);
+                    self.quarantine.succeeded(&key);
+                }
                 verdict
             }
-            Err(fault) => {
-                self.stats.faults += 1;
-                self.stats.budgets += u64::from(fault.kind.is_budget());
-                self.fault = Some(fault);
-                self.failing()
-            }
+            Err(fault) => self.failed(fields, fault),
         }
+    }
+
+    #[cold]
+    fn failed(&mut self, fields: &[Ref<'_>], fault: Fault) -> Verdict {
+        self.stats.faults += 1;
+        self.stats.budgets += u64::from(fault.kind.is_budget());
+        self.effects.clear();
+        let key = self.key_of(fields);
+        self.quarantine.failed(&key, self.clock.monotonic());
+        self.fault = Some(fault);
+        self.failing()
     }
 
     fn failing(&self) -> Verdict {
@@ -111,27 +135,64 @@ impl Hook {
         }
     }
 
+    /// The bytes of the field that tells failures apart; none without one.
+    fn key_of<'a>(&self, fields: &[Ref<'a>]) -> Cow<'a, [u8]> {
+        match self.key.and_then(|key| fields.get(key)) {
+            None => Cow::Borrowed(b""),
+            Some(Ref::Str(bytes)) => Cow::Borrowed(bytes),
+            Some(other) => Cow::Owned(other.to_value().to_json().to_string().into_bytes()),
+        }
+    }
+
     fn judge(&mut self, fields: &[Ref<'_>]) -> Result<Verdict, Fault> {
-        let info = &self.declared.info;
-        let inner = &self.declared.inner;
-        let entries = self.schema.fields.iter().zip(fields);
-        let data = Value::Map(entries.map(|(field, value)| (field.name.into(), value.to_value())).collect());
-        let fault = |error: &mlua::Error| inner.fault_of(error, Some(&info.name), Some(&info.place));
-        let table = convert::push_owned(inner, &data).map_err(|error| fault(&error))?;
+        let HookFn { info, inner, account, .. } = &self.declared;
         let call = Call {
             name: &info.name,
             place: &info.place,
+            account,
             capabilities: info.capabilities,
             time: info.deadline,
+            memory: inner.limits.hook_memory,
             at: None,
             rule: None,
         };
-        match inner.run::<Lv>(&call, &self.declared.run, table, &mut self.effects)? {
-            Lv::Nil => Ok(Verdict::Pass),
-            other => {
-                let message = format!("a hook returns a verdict, not a {}", other.type_name());
-                Err(Fault::at(FaultKind::Type, &info.place.file, info.place.line, message).of(&info.name))
+        inner.run(&call, &mut self.effects, || {
+            let answer: Lv = arguments::call(&inner.lua, &self.ask, fields, Make::Open)?;
+            match answer {
+                Lv::Nil => Ok(Verdict::Pass),
+                answer => verdict(inner, self.schema, &answer),
             }
+        })
+    }
+}
+
+/// Reads what `drop()` and `change{…}` give.
+fn verdict(inner: &Inner, schema: &Schema, answer: &Lv) -> mlua::Result<Verdict> {
+    let wrong = |message: String| Raised::error(FaultKind::Type, message);
+    let Lv::Table(table) = answer else {
+        return Err(wrong(format!("a hook returns a verdict or nothing, not a {}", answer.type_name())));
+    };
+    let word: Option<mlua::LuaString> = table.raw_get("verdict")?;
+    match word.as_ref().map(|word| word.as_bytes()).as_deref() {
+        Some(b"drop") if schema.verdicts.drop => Ok(Verdict::Drop),
+        Some(b"drop") => Err(wrong(format!("an event of '{}' cannot be dropped", schema.name))),
+        Some(b"change") => {
+            let fields = convert::pull(&inner.lua, &inner.state, &table.raw_get::<Lv>("fields")?)?;
+            let Value::Map(changes) = fields else {
+                return Err(wrong("change takes a table of fields".to_owned()));
+            };
+            for (name, _) in &changes {
+                if !schema.verdicts.change.iter().any(|field| field.as_bytes() == &**name) {
+                    let known = match schema.verdicts.change {
+                        [] => "nothing can".to_owned(),
+                        fields => format!("{} can", fields.join(", ")),
+                    };
+                    let message = format!("'{name}' of '{}' cannot be changed; {known}", schema.name);
+                    return Err(wrong(message));
+                }
+            }
+            Ok(Verdict::Change(changes))
         }
+        _ => Err(wrong("a hook returns pass(), drop(), change{…} or nothing".to_owned())),
     }
 }

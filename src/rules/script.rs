@@ -60,7 +60,9 @@ impl Script {
         let compiler = Compiler::new()
             .set_optimization_level(if coverage { 0 } else { 1 })
             .set_debug_level(1)
-            .set_coverage_level(u8::from(coverage));
+            .set_coverage_level(u8::from(coverage))
+            // As an instruction it would bypass the prelude's, which hides the metatables of events.
+            .add_disabled_builtin("getmetatable");
         match compiler.compile(self.text.as_bytes()) {
             Ok(bytecode) => Ok(Compiled { script: self.clone(), bytecode: bytecode.into(), coverage }),
             Err(error) => Err(Fault::syntax(self, &error)),

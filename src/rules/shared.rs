@@ -123,7 +123,7 @@ impl Shared {
 }
 
 /// Bytes a value takes, roughly.
-fn size(value: &Value) -> usize {
+pub(crate) fn size(value: &Value) -> usize {
     const SLOT: usize = size_of::<Value>();
     SLOT + match value {
         Value::Str(text) => text.len(),

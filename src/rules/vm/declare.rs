@@ -1,12 +1,17 @@
 //! What a script declares: `rule { … }` and `hook { … }`, checked field by field.
 
-use std::{cell::RefCell, fmt, rc::Rc, sync::Arc, time::Duration};
+use std::{fmt, rc::Rc, sync::Arc, time::Duration};
 
 use edgekit_core::units;
 use mlua::{Function, Table, Value as Lv};
 
-use super::{Inner, convert, fault::Raised};
-use crate::{Capability, FaultKind, Grants, Value, vm::Rule};
+use super::{
+    Inner, convert,
+    fault::Raised,
+    memory::Account,
+    rule::{Functions, Rule},
+};
+use crate::{Capability, FaultKind, Grants, Value};
 
 /// Where something stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +100,7 @@ pub struct HookFn {
     /// What it says about itself.
     pub info: Rc<HookInfo>,
     pub(crate) inner: Rc<Inner>,
+    pub(crate) account: Rc<Account>,
     pub(crate) run: Function,
 }
 
@@ -107,12 +113,14 @@ pub enum Declared {
     Hook(HookFn),
 }
 
-/// What a script declared so far.
-#[derive(Debug, Default)]
-pub(crate) struct Declarations(pub(crate) RefCell<Vec<(bool, Table, Place)>>);
-
 /// Reads one declaration.
-pub(crate) fn read(inner: &Rc<Inner>, is_rule: bool, table: &Table, place: Place) -> mlua::Result<Declared> {
+pub(crate) fn read(
+    inner: &Rc<Inner>,
+    account: &Rc<Account>,
+    is_rule: bool,
+    table: &Table,
+    place: Place,
+) -> mlua::Result<Declared> {
     let form = Form { table, what: if is_rule { "rule" } else { "hook" } };
     if is_rule {
         form.known(&[
@@ -148,7 +156,7 @@ pub(crate) fn read(inner: &Rc<Inner>, is_rule: bool, table: &Table, place: Place
             outputs: form.texts("outputs")?,
             priority: form.whole("priority")?,
             capabilities: form.capabilities(inner.grants)?,
-            state: convert::pull(inner, &table.raw_get::<Lv>("state")?)?,
+            state: convert::pull(&inner.lua, &inner.state, &table.raw_get::<Lv>("state")?)?,
             timers,
             keyed: key.is_some(),
             migrates: migrate.is_some(),
@@ -157,7 +165,12 @@ pub(crate) fn read(inner: &Rc<Inner>, is_rule: bool, table: &Table, place: Place
         if !info.inputs.is_empty() && on.is_none() {
             return Err(form.wrong("on", "a function"));
         }
-        return Ok(Declared::Rule(Rule::new(inner, info, on, runs, key, migrate)?));
+        return Ok(Declared::Rule(Rule::new(
+            inner,
+            account,
+            info,
+            &Functions { on, timers: runs, key, migrate },
+        )?));
     }
     form.known(&["name", "on", "fail", "deadline", "capabilities", "key", "run"])?;
     let info = HookInfo {
@@ -177,7 +190,12 @@ pub(crate) fn read(inner: &Rc<Inner>, is_rule: bool, table: &Table, place: Place
         key: form.text("key")?,
     };
     let run = form.function("run")?.ok_or_else(|| form.wrong("run", "a function"))?;
-    Ok(Declared::Hook(HookFn { info: Rc::new(info), inner: Rc::clone(inner), run }))
+    Ok(Declared::Hook(HookFn {
+        info: Rc::new(info),
+        inner: Rc::clone(inner),
+        account: Rc::clone(account),
+        run,
+    }))
 }
 
 pub(crate) fn duration(text: &str) -> mlua::Result<Duration> {
@@ -260,8 +278,8 @@ impl Form<'_> {
     fn whole(&self, field: &str) -> mlua::Result<i32> {
         match self.get(field)? {
             Lv::Nil => Ok(0),
-            Lv::Number(number) if number.fract() == 0.0 && number.abs() <= f64::from(i32::MAX) => {
-                Ok(number as i32)
+            Lv::Integer(number) => {
+                i32::try_from(number).map_err(|_| self.wrong(field, "a number of 32 bits"))
             }
             _ => Err(self.wrong(field, "a whole number")),
         }

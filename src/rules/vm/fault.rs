@@ -96,12 +96,59 @@ impl Fault {
         self
     }
 
+    /// What the compiler said: `file:2: message`, or `:2: message`.
     pub(crate) fn syntax(script: &Script, error: &mlua::Error) -> Fault {
         let text = match error {
             mlua::Error::SyntaxError { message, .. } => message.clone(),
             other => other.to_string(),
         };
-        Fault::at(FaultKind::Syntax, &script.name, 0, text)
+        let text = text.lines().next().unwrap_or_default();
+        let rest = text.trim_start_matches(|letter: char| letter != ':').trim_start_matches(':');
+        let placed =
+            rest.split_once(':').and_then(|(line, rest)| Some((line.parse::<u32>().ok()?, rest.trim())));
+        let Some((line, message)) = placed else {
+            return Fault::at(FaultKind::Syntax, &script.name, 0, decapitalized(text));
+        };
+        let mut fault = Fault::at(FaultKind::Syntax, &script.name, line, decapitalized(message));
+        let shown = script.text.lines().nth(line.saturating_sub(1) as usize).unwrap_or_default();
+        fault.excerpt = Some((shown.chars().take(MAX_EXCERPT).collect(), column(shown, message)));
+        fault
+    }
+
+    /// The one line, and for a syntax error the script's line with a caret below.
+    pub fn excerpt(&self) -> String {
+        let Some((text, column)) = &self.excerpt else { return self.to_string() };
+        let number = self.line.to_string();
+        let gutter = " ".repeat(number.len());
+        // A tab stays a tab, so that the caret stands where the eye expects it.
+        let pad: String =
+            text.chars().take(*column).map(|letter| if letter == '\t' { '\t' } else { ' ' }).collect();
+        format!("{self}\n{gutter} |\n{number} | {text}\n{gutter} | {pad}^")
+    }
+}
+
+/// Longest line that is shown, in characters.
+const MAX_EXCERPT: usize = 200;
+/// Longest message that is kept, in bytes.
+const MAX_MESSAGE: usize = 500;
+
+/// Where the culprit stands, from 0: Luau names it but not its column.
+fn column(line: &str, message: &str) -> usize {
+    let named = message.rsplit_once("got '").or_else(|| message.rsplit_once('\''));
+    let culprit = named.and_then(|(_, rest)| rest.split_once('\'')).map(|(culprit, _)| culprit);
+    let found = culprit.filter(|culprit| !culprit.is_empty()).and_then(|culprit| line.rfind(culprit));
+    let byte = found.unwrap_or(line.len() - line.trim_start().len());
+    line.get(..byte).map_or(0, |before| before.chars().count().min(MAX_EXCERPT))
+}
+
+/// In the house's style: no capital, no full stop.
+fn decapitalized(message: &str) -> String {
+    let mut letters = message.trim_end_matches('.').chars();
+    match (letters.next(), letters.clone().next()) {
+        (Some(first), second) if second.is_none_or(|second| !second.is_uppercase()) => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        _ => message.to_owned(),
     }
 }
 
@@ -142,13 +189,18 @@ impl Fault {
                 None => (FaultKind::Type, other.to_string()),
             },
         };
-        // Luau puts `file:line: ` in front of what a script raises, and into the traceback of what a function of
-        // the host raised.
-        let (line, message) = match placed(&text, file) {
-            Some((line, rest)) => (line, rest.to_owned()),
-            None => (traced(error, file).unwrap_or(0), text),
+        // Luau puts `file:line: ` in front of what a script raises; of what a function of the host or of the
+        // prelude raised, the traceback tells where the script was.
+        let (first, traceback) = text.split_once('\n').unwrap_or((&text, ""));
+        let (line, message) = match placed(first, file) {
+            Some((line, rest)) => (Some(line), rest),
+            None => (line_in(traceback, file), placed(first, PRELUDE).map_or(first, |(_, rest)| rest)),
         };
-        let message = message.lines().next().unwrap_or_default().to_owned();
+        let line = line.or_else(|| traced(error, file)).or(place.map(|place| place.line)).unwrap_or(0);
+        let message = match (kind, message) {
+            (FaultKind::Runtime, "<unprintable>") => "it raised a table; raise a text",
+            (_, message) => message.get(..message.floor_char_boundary(MAX_MESSAGE)).unwrap_or_default(),
+        };
         let fault = Fault::at(kind, file, line, message);
         match name {
             Some(name) => fault.of(name),
@@ -156,6 +208,9 @@ impl Fault {
         }
     }
 }
+
+/// How Luau names the prelude.
+const PRELUDE: &str = "[rules]";
 
 fn innermost(error: &mlua::Error) -> &mlua::Error {
     match error {
@@ -171,14 +226,16 @@ fn placed<'a>(text: &'a str, file: &str) -> Option<(u32, &'a str)> {
     Some((line.parse().ok()?, rest.trim_start()))
 }
 
-/// The innermost line of the file in a traceback.
+/// The innermost line of the file in the traceback of a function of the host.
 fn traced(error: &mlua::Error, file: &str) -> Option<u32> {
     let mlua::Error::CallbackError { traceback, cause } = error else { return None };
-    traced(cause, file).or_else(|| {
-        traceback.lines().find_map(|line| {
-            let rest = line.trim_start().strip_prefix(file)?.strip_prefix(':')?;
-            let end = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
-            rest.get(..end)?.parse().ok()
-        })
+    traced(cause, file).or_else(|| line_in(traceback, file))
+}
+
+fn line_in(traceback: &str, file: &str) -> Option<u32> {
+    traceback.lines().find_map(|line| {
+        let rest = line.trim_start().strip_prefix(file)?.strip_prefix(':')?;
+        let end = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+        rest.get(..end)?.parse().ok()
     })
 }

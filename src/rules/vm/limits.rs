@@ -15,11 +15,13 @@ pub struct Limits {
     pub steps: u64,
     /// Bytes one call may add to the VM.
     pub call_memory: usize,
+    /// Bytes one call of a hook may add to the VM: its deadline is short, and so are the strings it may make.
+    pub hook_memory: usize,
     /// Bytes one rule may keep.
     pub rule_memory: usize,
     /// Bytes of the whole VM, garbage included.
     pub vm_memory: usize,
-    /// Longest string, table or buffer one library call may ask for: bytes, or slots.
+    /// Bytes of a value that leaves the VM: an event, a state, the actions of one call together.
     pub value_size: usize,
     /// Actions, emitted events and alarms of one call, together.
     pub actions: usize,
@@ -33,6 +35,7 @@ impl Default for Limits {
             load_time: Duration::from_millis(250),
             steps: 10_000_000,
             call_memory: 8 << 20,
+            hook_memory: 1 << 20,
             rule_memory: 4 << 20,
             vm_memory: 64 << 20,
             value_size: 4 << 20,

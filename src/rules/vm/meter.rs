@@ -16,8 +16,11 @@ use mlua::{Lua, VmState};
 
 use super::{FaultKind, fault::Raised};
 
-/// Safepoints between two looks at the clock. A library call between them takes a millisecond at most (`guards.rs`).
+/// Most safepoints between two looks at the clock. The prelude sees to it that no library call between two safepoints
+/// takes more than a few milliseconds.
 const LOOK_EVERY: u32 = 8;
+/// A step that takes longer is slow.
+const SLOW: Duration = Duration::from_micros(2);
 
 /// What one call may use.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +53,10 @@ pub(crate) struct Meter {
     budget: Cell<Budget>,
     stop: RefCell<Option<Box<Stop>>>,
     stopped: Cell<bool>,
+    armed: Cell<bool>,
+    /// When the clock was looked at last, and how many safepoints there are until the next look.
+    looked: Cell<Duration>,
+    stride: Cell<u32>,
 }
 
 impl Meter {
@@ -63,6 +70,9 @@ impl Meter {
             budget: Cell::new(budget),
             stop: RefCell::new(None),
             stopped: Cell::new(false),
+            armed: Cell::new(false),
+            looked: Cell::new(Duration::ZERO),
+            stride: Cell::new(1),
         })
     }
 
@@ -78,11 +88,26 @@ impl Meter {
         self.steps.set(0);
         self.deadline.set(None);
         self.countdown.set(1);
+        self.armed.set(true);
+    }
+
+    /// A look at the clock for loops of the host, which have no safepoints.
+    ///
+    /// # Errors
+    /// The budget ran out.
+    pub(crate) fn check(&self, lua: &Lua) -> mlua::Result<()> {
+        match self.deadline.get() {
+            Some(deadline) if self.armed.get() && self.clock.monotonic() >= deadline => {
+                Err(self.end(lua, FaultKind::Deadline, format!("stopped after {:?}", self.budget.get().time)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Ends counting, lifts the memory limit, and tells whether the call was stopped.
     pub(crate) fn disarm(&self, lua: &Lua) -> Option<Box<Stop>> {
         self.countdown.set(u32::MAX);
+        self.armed.set(false);
         if self.deadline.take().is_some() {
             // The limit only slows down what the host does between calls.
             let _ = lua.set_memory_limit(0);
@@ -93,16 +118,20 @@ impl Meter {
 
     #[inline]
     fn tick(&self, lua: &Lua) -> mlua::Result<VmState> {
-        let left = self.countdown.get() - 1;
+        let left = self.countdown.get().saturating_sub(1);
         self.countdown.set(left);
         if left > 0 {
             return Ok(VmState::Continue);
         }
-        self.look(lua)
+        self.look(lua).map(|()| VmState::Continue)
     }
 
     #[cold]
-    fn look(&self, lua: &Lua) -> mlua::Result<VmState> {
+    fn look(&self, lua: &Lua) -> mlua::Result<()> {
+        if !self.armed.get() {
+            self.countdown.set(u32::MAX);
+            return Ok(());
+        }
         self.countdown.set(1);
         if self.stopped.get() {
             return Err(Raised::error(FaultKind::Deadline, "stopped"));
@@ -111,25 +140,35 @@ impl Meter {
         let now = self.clock.monotonic();
         let Some(deadline) = self.deadline.get() else {
             self.deadline.set(Some(now.saturating_add(budget.time)));
+            self.looked.set(now);
+            self.stride.set(1);
             let limit = lua.used_memory().saturating_add(budget.memory).min(budget.vm.max(1));
             lua.set_memory_limit(limit)?;
-            self.countdown.set(LOOK_EVERY);
-            return Ok(VmState::Continue);
+            return Ok(());
         };
-        let steps = self.steps.get() + u64::from(LOOK_EVERY);
+        let stride = self.stride.get();
+        let steps = self.steps.get() + u64::from(stride);
         self.steps.set(steps);
-        let (kind, message) = if steps > budget.steps {
-            (FaultKind::Steps, format!("stopped after {} steps", budget.steps))
-        } else if now >= deadline {
-            (FaultKind::Deadline, format!("stopped after {:?}", budget.time))
-        } else {
-            self.countdown.set(LOOK_EVERY);
-            return Ok(VmState::Continue);
-        };
+        if steps > budget.steps {
+            return Err(self.end(lua, FaultKind::Steps, format!("stopped after {} steps", budget.steps)));
+        }
+        if now >= deadline {
+            return Err(self.end(lua, FaultKind::Deadline, format!("stopped after {:?}", budget.time)));
+        }
+        // Where a step is slow each one is followed by a look; where steps are quick, one in eight.
+        let slow = now.saturating_sub(self.looked.replace(now)) > SLOW * stride;
+        let stride = if slow { 1 } else { (stride * 2).min(LOOK_EVERY) };
+        self.stride.set(stride);
+        self.countdown.set(stride);
+        Ok(())
+    }
+
+    #[cold]
+    fn end(&self, lua: &Lua, kind: FaultKind, message: String) -> mlua::Error {
         let place = place_of(lua);
         self.stopped.set(true);
         *self.stop.borrow_mut() = Some(Box::new(Stop { kind, message: message.clone(), place }));
-        Err(Raised::error(kind, message))
+        Raised::error(kind, message)
     }
 }
 

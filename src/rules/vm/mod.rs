@@ -1,33 +1,40 @@
 //! One Luau VM: many scripts, each in an environment of its own, each call on a budget.
 //!
-//! `sandbox.rs` takes away what a script must not have, `prelude.luau` and `actions.rs` give what it may;
-//! `declare.rs` reads what it declares; `meter.rs` stops what runs away; `convert.rs`, `int.rs` and `payload.rs`
-//! are the boundary. A VM belongs to one thread. Its neighbours are `hook.rs` and the engine.
+//! `sandbox.rs` takes away what a script must not have, `prelude.luau`, `actions.rs`, `text.rs` and `int.rs` give what
+//! it may; `declare.rs` reads what it declares, `rule.rs` calls it; `meter.rs` stops what runs away, `memory.rs`
+//! knows who keeps how much; `convert.rs`, `shape.rs`, `arguments.rs` and `payload.rs` are the boundary. A VM belongs
+//! to one thread. Its neighbours are `hook.rs` and the engine.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind},
-    rc::Rc,
+    rc::{Rc, Weak},
     sync::Arc,
     time::Duration,
 };
 
 use edgekit_core::Clock;
-use mlua::{FromLuaMulti, Function, IntoLuaMulti, Lua, Table};
+use mlua::{Function, Lua, Table};
 
-use crate::{Action, Alarm, Compiled, Grants, Shared};
+use crate::{Action, Alarm, Compiled, Grants, Shared, Value};
 
 mod actions;
+pub(crate) mod arguments;
 pub(crate) mod convert;
 mod coverage;
 mod declare;
-pub(crate) mod fault;
+mod fault;
+mod guard;
 mod int;
 mod limits;
-pub(crate) mod meter;
+mod memory;
+mod meter;
 mod payload;
 mod rule;
 mod sandbox;
+mod shape;
+mod state;
+mod text;
 
 pub use coverage::Coverage;
 pub use declare::{Declared, Fail, HookFn, HookInfo, Place, RuleInfo, Schedule};
@@ -36,9 +43,16 @@ pub use limits::Limits;
 pub use payload::Payload;
 pub use rule::Rule;
 
-use declare::Declarations;
-use fault::Raised;
-use meter::{Budget, Meter};
+pub(crate) use convert::Make;
+pub(crate) use fault::Raised;
+pub(crate) use shape::asking;
+
+use memory::{Account, Ledger};
+use meter::Budget;
+use state::State;
+
+#[cfg(test)]
+mod tests;
 
 /// An event a rule made.
 #[derive(Clone, Debug)]
@@ -67,10 +81,6 @@ impl Effects {
         self.emits.clear();
         self.alarms.clear();
     }
-
-    fn len(&self) -> usize {
-        self.actions.len() + self.emits.len() + self.alarms.len()
-    }
 }
 
 /// A VM with its sandbox. Not `Send`: it lives and dies on the thread that made it.
@@ -83,42 +93,26 @@ pub struct Vm {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) lua: Lua,
+    pub(crate) state: Rc<State>,
     pub(crate) limits: Limits,
     pub(crate) grants: Grants,
-    meter: Rc<Meter>,
-    state: Rc<State>,
-    tools: sandbox::Tools,
+    pub(crate) tools: sandbox::Tools,
+    ledger: Ledger,
+    scripts: RefCell<Vec<Weak<Account>>>,
+    /// Top levels of scripts that were compiled for it.
     coverage: RefCell<Vec<(Arc<str>, Function)>>,
 }
 
-/// What the functions of the sandbox know of the call they are called in.
-#[derive(Debug)]
-pub(crate) struct State {
-    clock: Clock,
-    shared: Arc<Shared>,
-    declarations: Declarations,
-    loading: Cell<bool>,
-    capabilities: Cell<Grants>,
-    at: Cell<Option<Duration>>,
-    rule: RefCell<Option<(Rc<RuleInfo>, Table)>>,
-    out: RefCell<Out>,
-    next_alarm: Cell<u64>,
-}
-
-/// What a call has asked for so far.
-#[derive(Debug, Default)]
-struct Out {
-    actions: Vec<Action>,
-    emits: Vec<(usize, Table)>,
-    alarms: Vec<Alarm>,
-}
-
 /// Who is called, and what it may do.
+#[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
     pub(crate) name: &'a Arc<str>,
     pub(crate) place: &'a Place,
+    pub(crate) account: &'a Account,
     pub(crate) capabilities: Grants,
     pub(crate) time: Duration,
+    /// Bytes the VM may grow by.
+    pub(crate) memory: usize,
     /// What `now()` tells; the host's clock if `None`.
     pub(crate) at: Option<Duration>,
     pub(crate) rule: Option<(&'a Rc<RuleInfo>, &'a Table)>,
@@ -128,26 +122,24 @@ impl Vm {
     /// A new VM with its sandbox.
     ///
     /// # Errors
-    /// Its memory limit is too small for the libraries.
+    /// There is no memory for the libraries.
     pub fn new(limits: Limits, clock: Clock, shared: Arc<Shared>, grants: Grants) -> Result<Vm, Fault> {
-        let state = Rc::new(State {
-            clock: clock.clone(),
-            shared,
-            declarations: Declarations::default(),
-            loading: Cell::new(false),
-            capabilities: Cell::new(Grants::NONE),
-            at: Cell::new(None),
-            rule: RefCell::new(None),
-            out: RefCell::default(),
-            next_alarm: Cell::new(1),
-        });
-        let meter = Meter::new(clock);
-        let made = sandbox::open(&state, &limits).map(|(lua, tools)| {
-            meter.install(&lua);
-            Inner { lua, limits, grants, meter, state, tools, coverage: RefCell::default() }
-        });
-        match made {
-            Ok(inner) => Ok(Vm { inner: Rc::new(inner) }),
+        let state = State::new(limits, clock, shared);
+        match sandbox::open(&state) {
+            Ok((lua, tools)) => {
+                state.meter.install(&lua);
+                let inner = Inner {
+                    lua,
+                    state,
+                    limits,
+                    grants,
+                    tools,
+                    ledger: Ledger::new(),
+                    scripts: RefCell::default(),
+                    coverage: RefCell::default(),
+                };
+                Ok(Vm { inner: Rc::new(inner) })
+            }
             Err(error) => Err(Fault::at(FaultKind::Memory, &Arc::from("sandbox"), 0, error.to_string())),
         }
     }
@@ -155,9 +147,24 @@ impl Vm {
     /// Runs a script's top level and returns what it declares.
     ///
     /// # Errors
-    /// Whatever went wrong in the script; what it declares is wrong or not granted.
+    /// Whatever went wrong in the script; what it declares is wrong or not granted; the VM has no [`Vm::room`].
     pub fn load(&self, compiled: &Compiled) -> Result<Vec<Declared>, Fault> {
         self.inner.load(compiled)
+    }
+
+    /// What an event from outside carries, made once for all rules of this VM.
+    ///
+    /// # Errors
+    /// It is no map, or there is no memory for it.
+    pub fn payload(&self, data: &Value) -> Result<Payload, Fault> {
+        let table =
+            payload::table_of(&self.inner, data).map_err(|error| Fault::raised(&error, None, None))?;
+        Ok(Payload::sealed(&self.inner, table))
+    }
+
+    /// Scripts this VM can still take. At zero another VM takes the next.
+    pub fn room(&self) -> usize {
+        self.inner.ledger.room()
     }
 
     /// Bytes the VM uses, garbage included.
@@ -165,7 +172,13 @@ impl Vm {
         self.inner.lua.used_memory()
     }
 
-    /// Collects garbage. For the time between events: it takes a millisecond for each few megabytes.
+    /// Bytes each script keeps, by a walk over the heap: milliseconds, for `list` and for tests.
+    pub fn kept_memory(&self) -> Vec<(Arc<str>, u64)> {
+        let scripts: Vec<_> = self.inner.scripts.borrow().iter().filter_map(Weak::upgrade).collect();
+        memory::kept(&self.inner.lua, &scripts)
+    }
+
+    /// Collects garbage: a millisecond for each few megabytes. For the time between events, and after unloading.
     pub fn collect(&self) {
         let _ = self.inner.lua.gc_collect();
     }
@@ -179,112 +192,128 @@ impl Vm {
 impl Inner {
     fn load(self: &Rc<Inner>, compiled: &Compiled) -> Result<Vec<Declared>, Fault> {
         let file = &compiled.script.name;
-        let fault =
-            |error: &mlua::Error| self.fault_of(error, None, Some(&Place { file: file.clone(), line: 0 }));
-        let main = self.tools.environment(&self.lua, compiled).map_err(|error| fault(&error))?;
+        let place = Place { file: file.clone(), line: 0 };
+        let account = self.ledger.open(file, self.limits.rule_memory).ok_or_else(|| {
+            let message = format!("a VM takes {} scripts; load it into another", memory::SCRIPTS);
+            Fault::at(FaultKind::Memory, file, 0, message)
+        })?;
+        self.ledger.charge(&self.lua, &account);
+        let main = self.tools.environment(&self.lua, compiled);
+        let main = main.map_err(|error| Fault::raised(&error, None, Some(&place)))?;
         if compiled.coverage {
             self.coverage.borrow_mut().push((file.clone(), main.clone()));
         }
-        let place = Place { file: file.clone(), line: 0 };
         let call = Call {
             name: file,
             place: &place,
+            account: &account,
             capabilities: Grants::NONE,
             time: self.limits.load_time,
+            memory: self.limits.call_memory,
             at: None,
             rule: None,
         };
         self.state.loading.set(true);
-        self.state.declarations.0.borrow_mut().clear();
-        let ran = self.run::<()>(&call, &main, (), &mut Effects::default());
+        self.state.declared.borrow_mut().clear();
+        let ran = self.run(&call, &mut Effects::default(), || main.call::<()>(()));
         self.state.loading.set(false);
-        let declared = std::mem::take(&mut *self.state.declarations.0.borrow_mut());
+        let declared = std::mem::take(&mut *self.state.declared.borrow_mut());
         ran.map_err(|fault| Fault { rule: None, ..fault })?;
+        {
+            let mut scripts = self.scripts.borrow_mut();
+            scripts.retain(|script| script.strong_count() > 0);
+            scripts.push(Rc::downgrade(&account));
+        }
         let read = |(is_rule, table, place): (bool, Table, Place)| {
-            declare::read(self, is_rule, &table, place.clone()).map_err(|error| {
-                let mut found = self.fault_of(&error, None, Some(&place));
-                found.line = place.line;
-                found.rule = table.raw_get::<String>("name").ok().map(Arc::from);
-                found
+            declare::read(self, &account, is_rule, &table, place.clone()).map_err(|error| {
+                let mut fault = Fault::raised(&error, None, Some(&place));
+                fault.line = place.line;
+                fault.rule = table.raw_get::<String>("name").ok().map(Arc::from);
+                fault
             })
         };
         declared.into_iter().map(read).collect()
     }
 
-    /// Calls a function of a script on a budget. What it asks for goes to `effects` only if it ends well.
-    pub(crate) fn run<R: FromLuaMulti>(
+    /// Makes a call on a budget. What it asks for goes to `effects` only if it ends well.
+    pub(crate) fn run<R>(
         self: &Rc<Inner>,
         call: &Call<'_>,
-        function: &Function,
-        arguments: impl IntoLuaMulti,
         effects: &mut Effects,
+        act: impl FnOnce() -> mlua::Result<R>,
     ) -> Result<R, Fault> {
-        let state = &self.state;
-        state.capabilities.set(call.capabilities);
-        state.at.set(call.at);
-        *state.rule.borrow_mut() = call.rule.map(|(info, waiting)| (Rc::clone(info), waiting.clone()));
-        self.meter.arm(Budget {
+        if call.account.overdrawn.get().is_some() {
+            self.recheck(call)?;
+        }
+        let before = self.lua.used_memory();
+        if before.saturating_add(call.memory) > self.limits.vm_memory {
+            // Rather a pause than an error for want of memory that is garbage.
+            let _ = self.lua.gc_collect();
+        }
+        self.ledger.charge(&self.lua, call.account);
+        self.state.enter(call);
+        self.state.meter.arm(Budget {
             time: call.time,
             steps: self.limits.steps,
-            memory: self.limits.call_memory,
+            memory: call.memory,
             vm: self.limits.vm_memory,
         });
-        let ended = catch_unwind(AssertUnwindSafe(|| function.call::<R>(arguments)));
-        let stop = self.meter.disarm(&self.lua);
-        state.capabilities.set(Grants::NONE);
-        *state.rule.borrow_mut() = None;
-        let out = std::mem::take(&mut *state.out.borrow_mut());
-        let failed = match (ended, stop) {
-            (_, Some(stop)) => Fault::stopped(&stop, call),
-            (Ok(Ok(result)), None) => {
-                effects.actions.extend(out.actions);
-                let emits = out.emits.into_iter();
+        let ended = catch_unwind(AssertUnwindSafe(act));
+        let stop = self.state.meter.disarm(&self.lua);
+        self.state.leave(call);
+        let result = match (ended, stop) {
+            (_, Some(stop)) => Err(Fault::stopped(&stop, call)),
+            (Ok(Ok(result)), None) => Ok(result),
+            (Ok(Err(error)), None) => Err(Fault::raised(&error, Some(call.name), Some(call.place))),
+            (Err(_), None) => {
+                let message = "a function of the host panicked; please report it";
+                Err(Fault::at(FaultKind::Runtime, &call.place.file, 0, message).of(call.name))
+            }
+        };
+        call.account.note(&self.lua, before, self.limits.rule_memory);
+        let mut out = self.state.out.borrow_mut();
+        match &result {
+            Ok(_) if !out.is_empty() => {
+                effects.actions.append(&mut out.actions);
+                let emits = out.emits.drain(..);
                 effects
                     .emits
                     .extend(emits.map(|(output, table)| Emit { output, data: Payload::sealed(self, table) }));
-                effects.alarms.extend(out.alarms);
-                return Ok(result);
+                effects.alarms.append(&mut out.alarms);
             }
-            (Ok(Err(error)), None) => self.fault_of(&error, Some(call.name), Some(call.place)),
-            (Err(_), None) => {
-                let message = "a function of the host panicked; please report it";
-                Fault::at(FaultKind::Runtime, &call.place.file, 0, message).of(call.name)
+            Ok(_) => {}
+            Err(fault) => {
+                out.actions.clear();
+                out.emits.clear();
+                out.alarms.clear();
+                if fault.kind == FaultKind::Memory {
+                    // What filled the VM is garbage now; the next rule must not pay for it.
+                    let _ = self.lua.gc_collect();
+                }
             }
-        };
-        Err(failed)
+        }
+        out.bytes = 0;
+        result
     }
 
-    /// Seals what a rule emits and appends it.
-    pub(crate) fn emit(
-        self: &Rc<Inner>,
-        info: &RuleInfo,
-        output: Option<&str>,
-        table: Table,
-        effects: &mut Effects,
-    ) -> mlua::Result<()> {
-        let output = output_of(info, output)?;
-        let table = self.seal(table, false)?;
-        effects.emits.push(Emit { output, data: Payload::sealed(self, table) });
-        Ok(())
+    /// Refuses a call into a script that keeps too much, unless it no longer does.
+    #[cold]
+    fn recheck(&self, call: &Call<'_>) -> Result<(), Fault> {
+        let limit = self.limits.rule_memory;
+        call.account.walk(&self.lua, limit);
+        match call.account.overdrawn.get() {
+            None => Ok(()),
+            Some(kept) => {
+                let message = format!("it keeps {kept} bytes, and may keep {limit}");
+                let file = &call.account.file;
+                Err(Fault::at(FaultKind::Memory, file, call.place.line, message).of(call.name))
+            }
+        }
     }
 
-    /// Makes a table one that cannot be changed.
-    pub(crate) fn seal(&self, table: Table, is_list: bool) -> mlua::Result<Table> {
-        self.tools.seal(table, is_list)
-    }
-
-    /// True if the host made it as a list.
-    pub(crate) fn is_list(&self, table: &Table) -> bool {
-        self.tools.is_list(table)
-    }
-
-    pub(crate) fn fault_of(
-        &self,
-        error: &mlua::Error,
-        name: Option<&Arc<str>>,
-        place: Option<&Place>,
-    ) -> Fault {
-        Fault::raised(error, name, place)
+    /// A handler whose answer is sealed while its budget counts.
+    pub(crate) fn answering(&self, run: &Function) -> mlua::Result<Function> {
+        self.tools.answering(run)
     }
 }
 

@@ -60,18 +60,24 @@ impl Payload {
             _ => {}
         }
         let value = self.value().map_err(|fault| Raised::error(fault.kind, fault.message))?;
-        let made = match to.shapes.table(&to.lua, to.state.seals(), value)? {
-            Some(table) => table,
-            None => match convert::push(&to.lua, Ref::from(value), Make::Sealed(to.state.seals()))? {
-                Lv::Table(table) => table,
-                other => {
-                    let message = format!("an event carries a map, not a {}", other.type_name());
-                    return Err(Raised::error(FaultKind::Type, message));
-                }
-            },
-        };
+        let made = table_of(to, value)?;
         // The first VM keeps its table; another one makes its own each time.
         let _ = self.0.table.set((Rc::clone(to), made.clone()));
         Ok(made)
+    }
+}
+
+/// The sealed table of a value.
+pub(crate) fn table_of(inner: &Inner, value: &Value) -> mlua::Result<Table> {
+    let seals = inner.state.seals()?;
+    if let Some(table) = inner.tools.shapes.table(&inner.lua, seals, value)? {
+        return Ok(table);
+    }
+    match convert::push(&inner.lua, Ref::from(value), Make::Sealed(seals))? {
+        Lv::Table(table) => Ok(table),
+        _ => {
+            let message = format!("an event carries a map, not a {}", value.kind());
+            Err(Raised::error(FaultKind::Type, message))
+        }
     }
 }

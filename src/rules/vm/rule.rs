@@ -2,10 +2,16 @@
 
 use std::{rc::Rc, time::Duration};
 
-use mlua::{Function, Table, Value as Lv};
+use mlua::{Function, IntoLuaMulti, Table, Value as Lv};
 
-use super::{Call, Effects, Inner, Payload, RuleInfo, convert, fault::Raised};
-use crate::{Event, Fault, FaultKind, Value};
+use super::{
+    Call, Effects, Emit, Inner, Payload, RuleInfo,
+    convert::{self, Make},
+    fault::Raised,
+    memory::Account,
+    output_of,
+};
+use crate::{Event, Fault, FaultKind, Ref, Value};
 
 /// A node of the graph, with its functions in the VM. Cheap to clone; dies with the last clone.
 #[derive(Clone, Debug)]
@@ -13,36 +19,48 @@ pub struct Rule {
     /// What it says about itself.
     pub info: Rc<RuleInfo>,
     inner: Rc<Inner>,
-    on: Option<Function>,
-    timers: Rc<[Function]>,
-    key: Option<Function>,
-    migrate: Option<Function>,
+    account: Rc<Account>,
+    functions: Rc<Functions>,
     ctx: Table,
     /// Functions that wait for an alarm, by its number.
     waiting: Table,
 }
 
+/// The functions of a declaration.
+#[derive(Debug)]
+pub(crate) struct Functions {
+    pub(crate) on: Option<Function>,
+    pub(crate) timers: Vec<Function>,
+    pub(crate) key: Option<Function>,
+    pub(crate) migrate: Option<Function>,
+}
+
 impl Rule {
     pub(crate) fn new(
         inner: &Rc<Inner>,
+        account: &Rc<Account>,
         info: RuleInfo,
-        on: Option<Function>,
-        timers: Vec<Function>,
-        key: Option<Function>,
-        migrate: Option<Function>,
+        declared: &Functions,
     ) -> mlua::Result<Rule> {
-        let ctx = inner.lua.create_table_with_capacity(0, 3)?;
+        let ctx = inner.lua.create_table_with_capacity(0, 4)?;
         ctx.raw_set("name", &*info.name)?;
-        let waiting = inner.lua.create_table()?;
+        if let [topic] = &*info.inputs {
+            ctx.raw_set("topic", &**topic)?;
+        }
+        let answering = |run: &Function| inner.answering(run);
+        let functions = Functions {
+            on: declared.on.as_ref().map(answering).transpose()?,
+            timers: declared.timers.iter().map(answering).collect::<mlua::Result<_>>()?,
+            key: declared.key.clone(),
+            migrate: declared.migrate.clone(),
+        };
         let rule = Rule {
             info: Rc::new(info),
             inner: Rc::clone(inner),
-            on,
-            timers: timers.into(),
-            key,
-            migrate,
+            account: Rc::clone(account),
+            functions: Rc::new(functions),
             ctx,
-            waiting,
+            waiting: inner.lua.create_table()?,
         };
         rule.put_state(&rule.info.state)?;
         Ok(rule)
@@ -53,9 +71,9 @@ impl Rule {
     /// # Errors
     /// Whatever went wrong in the script, its budgets included.
     pub fn on(&self, topic: &str, data: &Payload, at: Duration, effects: &mut Effects) -> Result<(), Fault> {
-        let Some(on) = &self.on else { return Ok(()) };
+        let Some(on) = &self.functions.on else { return Ok(()) };
         let table = data.table(&self.inner).map_err(|error| self.fault(&error))?;
-        if self.info.inputs.len() > 1 {
+        if self.info.inputs.len() != 1 {
             self.ctx.raw_set("topic", topic).map_err(|error| self.fault(&error))?;
         }
         self.answer(on, (&table, &self.ctx), at, effects)
@@ -74,7 +92,7 @@ impl Rule {
     /// # Errors
     /// As [`Rule::on`].
     pub fn timer(&self, index: usize, at: Duration, effects: &mut Effects) -> Result<(), Fault> {
-        match self.timers.get(index) {
+        match self.functions.timers.get(index) {
             Some(run) => self.answer(run, &self.ctx, at, effects),
             None => Ok(()),
         }
@@ -92,16 +110,20 @@ impl Rule {
         self.answer(&run, &self.ctx, at, effects)
     }
 
+    /// Forgets an alarm that will not go off.
+    pub fn forget(&self, alarm: u64) {
+        // Only a full VM could refuse, and removing takes nothing.
+        let _ = self.waiting.raw_set(alarm as f64, Lv::Nil);
+    }
+
     /// The key whose failures are counted together; [`Value::Nil`] without a `key` function.
     ///
     /// # Errors
     /// As [`Rule::on`].
     pub fn key(&self, data: &Payload, at: Duration) -> Result<Value, Fault> {
-        let Some(key) = &self.key else { return Ok(Value::Nil) };
+        let Some(key) = &self.functions.key else { return Ok(Value::Nil) };
         let table = data.table(&self.inner).map_err(|error| self.fault(&error))?;
-        let mut effects = Effects::default();
-        let value: Lv = self.inner.run(&self.call(at), key, &table, &mut effects)?;
-        convert::pull(&self.inner, &value).map_err(|error| self.fault(&error))
+        self.ask(key, &table, at)
     }
 
     /// What `migrate` makes of the state of an older generation; the state itself without such a function.
@@ -109,21 +131,23 @@ impl Rule {
     /// # Errors
     /// As [`Rule::on`].
     pub fn migrate(&self, old: Value, at: Duration) -> Result<Value, Fault> {
-        let Some(migrate) = &self.migrate else { return Ok(old) };
-        let old =
-            convert::push_open(&self.inner.lua, &self.inner, &old).map_err(|error| self.fault(&error))?;
-        let mut effects = Effects::default();
-        let value: Lv = self.inner.run(&self.call(at), migrate, old, &mut effects)?;
-        convert::pull(&self.inner, &value).map_err(|error| self.fault(&error))
+        let Some(migrate) = &self.functions.migrate else { return Ok(old) };
+        let old = convert::push(&self.inner.lua, Ref::from(&old), Make::Open);
+        let old = old.map_err(|error| self.fault(&error))?;
+        self.ask(migrate, old, at)
     }
 
     /// The state it keeps: what is durable of it.
     ///
     /// # Errors
-    /// A fault of kind Type if `ctx.state` holds what is no value.
+    /// A fault of kind Type if `ctx.state` holds what is no value, Memory if it is too large.
     pub fn state(&self) -> Result<Value, Fault> {
-        let state = self.ctx.raw_get::<Lv>("state").map_err(|error| self.fault(&error))?;
-        convert::pull(&self.inner, &state).map_err(|error| self.fault(&error))
+        let state = self.ctx.raw_get::<Lv>("state");
+        let state = state.and_then(|state| convert::pull(&self.inner.lua, &self.inner.state, &state));
+        state.map_err(|error| {
+            let fault = self.fault(&error);
+            Fault { message: format!("ctx.state: {}", fault.message), ..fault }
+        })
     }
 
     /// Replaces the state.
@@ -135,45 +159,60 @@ impl Rule {
     }
 
     fn put_state(&self, state: &Value) -> mlua::Result<()> {
+        let lua = &self.inner.lua;
         let state = match state {
-            Value::Nil => Lv::Table(self.inner.lua.create_table()?),
-            other => convert::push_open(&self.inner.lua, &self.inner, other)?,
+            Value::Nil => Lv::Table(lua.create_table()?),
+            other => convert::push(lua, Ref::from(other), Make::Open)?,
         };
         self.ctx.raw_set("state", state)
     }
 
+    /// Calls a function for its value.
+    fn ask(&self, run: &Function, argument: impl IntoLuaMulti, at: Duration) -> Result<Value, Fault> {
+        let mut effects = Effects::default();
+        let inner = &self.inner;
+        inner.run(&self.call(at), &mut effects, || {
+            convert::pull(&inner.lua, &inner.state, &run.call::<Lv>(argument)?)
+        })
+    }
+
+    /// Calls a function for its effects; the table it returns is emitted.
     fn answer(
         &self,
         run: &Function,
-        arguments: impl mlua::IntoLuaMulti,
+        arguments: impl IntoLuaMulti,
         at: Duration,
         effects: &mut Effects,
     ) -> Result<(), Fault> {
-        match self.inner.run::<Lv>(&self.call(at), run, arguments, effects)? {
-            Lv::Nil => Ok(()),
-            Lv::Table(table) => {
-                let emitted = self.inner.emit(&self.info, None, table, effects);
-                emitted.map_err(|error| self.fault(&error))
-            }
+        // The prelude has sealed the table, and what is emitted goes after what was emitted by a call.
+        let answer = self.inner.run(&self.call(at), effects, || match run.call::<Lv>(arguments)? {
+            Lv::Nil => Ok(None),
+            Lv::Table(table) => Ok(Some((output_of(&self.info, None)?, table))),
             other => {
                 let message = format!("a handler returns a table or nothing, not a {}", other.type_name());
-                Err(self.fault(&Raised::error(FaultKind::Type, message)))
+                Err(Raised::error(FaultKind::Type, message))
             }
+        })?;
+        if let Some((output, table)) = answer {
+            effects.emits.push(Emit { output, data: Payload::sealed(&self.inner, table) });
         }
+        Ok(())
     }
 
     fn call(&self, at: Duration) -> Call<'_> {
         Call {
             name: &self.info.name,
             place: &self.info.place,
+            account: &self.account,
             capabilities: self.info.capabilities,
             time: self.inner.limits.rule_time,
+            memory: self.inner.limits.call_memory,
             at: Some(at),
             rule: Some((&self.info, &self.waiting)),
         }
     }
 
     fn fault(&self, error: &mlua::Error) -> Fault {
-        self.inner.fault_of(error, Some(&self.info.name), Some(&self.info.place))
+        Fault::raised(error, Some(&self.info.name), Some(&self.info.place))
     }
 }
