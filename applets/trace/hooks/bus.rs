@@ -105,9 +105,7 @@ impl Bus {
             self.lines.push(b'\n');
         }
         self.spoke = now;
-        if self.chunks.is_empty() {
-            self.chunk();
-        }
+        self.chunk();
         let mut done = 0;
         while let (Some(to), Some(rest)) =
             (&mut self.to, self.chunks.get(done..).filter(|rest| !rest.is_empty()))
