@@ -9,7 +9,7 @@ use super::{Deed, Engine, clockwork::Due, serving::Seat};
 use crate::{Effects, Event, Fault, FaultKind, Payload, Value, graph::NodeId, timer::Now};
 
 /// Deliveries to rules that may come of one event; more are dropped and counted.
-const MAX_DELIVERIES: usize = 16_384;
+const MAX_DELIVERIES: usize = 4096;
 
 /// What waits at each place, and where something waits.
 #[derive(Debug)]
@@ -82,7 +82,8 @@ impl Engine {
         }
         if !matches!(data, Value::Map(_)) {
             // No rule's fault, and none pays for it.
-            let message = format!("event {id} of '{topic}' was not handled: it carries a {}, not a map", data.kind());
+            let message =
+                format!("event {id} of '{topic}' was not handled: it carries a {}, not a map", data.kind());
             return self.fault(Fault::at(FaultKind::Type, &topic, 0, message));
         }
         self.figures.overflow += self.cascade.spread(readers, &topic, Payload::from(data));

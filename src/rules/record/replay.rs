@@ -32,23 +32,18 @@ pub fn replay(
 ) -> Result<(Vec<Done>, Vec<Fault>), Vec<Fault>> {
     let start = recording.events.first().map_or(Duration::ZERO, |event| event.at);
     let (clock, hands) = Clock::fake(start);
-    let mut engine = Engine::new(Options { clock, ..options.clone() }, generation, None)?;
-    let (mut done, mut faults, mut now) = (Vec::new(), Vec::new(), start);
+    let mut engine = Engine::new(Options { clock: clock.clone(), ..options.clone() }, generation, None)?;
+    let (mut done, mut faults) = (Vec::new(), Vec::new());
     let mut run = |engine: &mut Engine, to: Duration| {
-        // Time only passes, also where the machine's clock was set back.
-        let to = to.max(now);
+        // Time only passes, also where the machine's clock was set back. The fake clock booted at the start.
+        let to = to.saturating_sub(start).max(clock.boot());
         // A timer that comes at the same moment comes first.
-        let mut calm = 0;
-        while let Some(next) = engine.next_timer().filter(|next| *next <= to && calm < 2) {
-            // One that does not move on must not hold the replay up.
-            calm = if next > now { 0 } else { calm + 1 };
-            hands.advance(next.saturating_sub(now));
-            now = now.max(next);
-            engine.step(Now::at(now));
+        while let Some(next) = engine.next_timer().filter(|next| *next <= to) {
+            hands.advance(next.saturating_sub(clock.boot()));
+            engine.step(Now::of(&clock));
         }
-        hands.advance(to - now);
-        now = to;
-        while engine.step(Now::at(now)).busy {}
+        hands.advance(to - clock.boot());
+        while engine.step(Now::of(&clock)).busy {}
         done.extend(engine.take_actions().iter().map(Done::from));
         faults.extend(engine.take_faults());
     };

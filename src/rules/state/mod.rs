@@ -67,10 +67,15 @@ struct Desk {
     changed: Condvar,
 }
 
+/// Encoded states by key; none for one that is to be removed.
+type States = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
 #[derive(Default)]
 struct Work {
-    /// The newest state of each rule that is not on disk; none removes it.
-    pending: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// The newest state of each rule that waits for the writer.
+    pending: States,
+    /// What the writer has taken and not yet written.
+    writing: Arc<States>,
     /// Calls of `save` so far, and how many of these are on disk.
     saved: u64,
     acknowledged: u64,
@@ -100,8 +105,10 @@ impl Keeper {
     /// [`StateError::Unreadable`].
     pub fn load(&self, rule: &Arc<str>) -> Result<Option<Value>, StateError> {
         let key = key(rule);
-        let pending = self.desk.lock().pending.get(&key).cloned();
-        let Some(bytes) = pending.unwrap_or_else(|| self.table.get(&key)) else { return Ok(None) };
+        let work = self.desk.lock();
+        let newer = work.pending.get(&key).or_else(|| work.writing.get(&key)).cloned();
+        drop(work);
+        let Some(bytes) = newer.unwrap_or_else(|| self.table.get(&key)) else { return Ok(None) };
         let unreadable = |why: String| StateError::Unreadable { rule: rule.clone(), why };
         let json = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
         Value::from_json(&json).map(Some).map_err(|error| unreadable(error.to_string()))
@@ -186,7 +193,8 @@ impl Desk {
             let mut work = self.changed.wait_while(work, idle).unwrap_or_else(PoisonError::into_inner);
             let last = work.stop;
             let covered = work.saved;
-            let taken = std::mem::take(&mut work.pending);
+            let taken = Arc::new(std::mem::take(&mut work.pending));
+            work.writing = taken.clone();
             drop(work);
             let outcome = commit(table, &taken);
             let mut work = self.lock();
@@ -198,11 +206,12 @@ impl Desk {
                 }
                 Err(error) => {
                     work.failed = Some(error.to_string());
-                    for (key, value) in taken {
-                        work.pending.entry(key).or_insert(value);
+                    for (key, value) in taken.iter() {
+                        work.pending.entry(key.clone()).or_insert_with(|| value.clone());
                     }
                 }
             }
+            work.writing = Arc::default();
             self.changed.notify_all();
             if last {
                 return;
@@ -212,7 +221,7 @@ impl Desk {
 }
 
 /// Writes states, as many at once as a record takes; what is removed makes room first.
-fn commit(table: &Table, states: &BTreeMap<Vec<u8>, Option<Vec<u8>>>) -> Result<(), edgekit_store::Error> {
+fn commit(table: &Table, states: &States) -> Result<(), edgekit_store::Error> {
     let mut batch = Batch::new();
     for (key, _) in states.iter().filter(|(_, value)| value.is_none()) {
         batch.delete(key);

@@ -104,17 +104,18 @@ fn deliveries_of_one_event_are_bounded() {
     let fan = |from: &str, to: &str| {
         format!(
             "rule {{ name = '{to}', inputs = {{ '{from}' }}, outputs = {{ '{to}' }},
-                on = function(e) for i = 1, 100 do emit({{ n = i }}) end end }}"
+                on = function(e) for i = 1, 30 do emit({{ n = i }}) end end }}"
         )
     };
     let last = "rule { name = 'last', inputs = { 'c' }, on = function() end }";
     let mut bench = Bench::new(&[&fan("ev", "a"), &fan("a", "b"), &fan("b", "c"), last, &echo("echo", "ev")]);
     bench.offer(n(1));
     bench.settle();
-    let metrics = bench.engine.metrics();
-    assert!(metrics.overflow > 900_000, "{metrics:?}");
+    // 1 + 30 + 900 + 27,000 deliveries to the chain, and one to the echo.
+    assert_eq!(bench.engine.metrics().overflow, 27_932 - 4096);
+    assert_eq!(bench.told().len(), 1);
     // The next event is none the worse.
-    assert_eq!(bench.send(n(2)).len(), 2 - 1);
+    assert_eq!(bench.send(n(2)).len(), 1);
 }
 
 /// Rules over some topics: which one reads which, whether it keeps state, how it emits.
@@ -144,21 +145,24 @@ fn rules() -> impl Strategy<Value = Vec<String>> {
     })
 }
 
-fn log_of(texts: &[String], order: &[usize], numbers: &[i64]) -> Vec<(u64, String)> {
+/// What the rules do with each sequence of events, their files read in this order.
+fn logs(texts: &[String], order: &[usize], sequences: &[Vec<i64>]) -> Vec<(u64, String)> {
     let (clock, _hands) = Clock::fake(START);
     let options = options(&clock);
     let scripts = order.iter().map(|at| Script::new(format!("s{at}.luau"), texts[*at].as_str()));
     let generation = Generation::build(scripts.collect(), &options).unwrap();
     let mut engine = Engine::new(options, generation, None).unwrap();
-    for (id, number) in numbers.iter().enumerate() {
+    for (id, number) in sequences.iter().flatten().enumerate() {
         engine.offer(Event { topic: arc("ev"), id: id as u64, at: START, data: n(*number) });
     }
     while engine.step(Now::at(START)).busy {}
+    assert!(engine.take_faults().is_empty());
     engine.take_actions().iter().map(|deed| (deed.id, told(deed))).collect()
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    // 50 graphs with 20 sequences each.
+    #![proptest_config(ProptestConfig::with_cases(50))]
 
     #[test]
     fn the_same_events_make_the_same_log(
@@ -166,10 +170,11 @@ proptest! {
             let order: Vec<usize> = (0..texts.len()).collect();
             (Just(texts), Just(order).prop_shuffle())
         }),
-        numbers in prop::collection::vec(0i64..100, 1..6),
+        sequences in prop::collection::vec(prop::collection::vec(0i64..100, 1..6), 20),
     ) {
         let straight: Vec<usize> = (0..texts.len()).collect();
-        let log = log_of(&texts, &straight, &numbers);
-        prop_assert_eq!(&log, &log_of(&texts, &order, &numbers));
+        let log = logs(&texts, &straight, &sequences);
+        prop_assert!(!log.is_empty());
+        prop_assert_eq!(&log, &logs(&texts, &order, &sequences));
     }
 }
