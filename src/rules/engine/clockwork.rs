@@ -159,8 +159,10 @@ impl Engine {
         }
         self.cascade.effects = effects;
         self.run(origin);
-        if self.retired[at].alarms == 0 {
-            self.retired.remove(at);
+        if self.retired[at].alarms == 0
+            && let Some(done) = self.retired.remove(at)
+        {
+            self.leaving.push(done.serving);
         }
     }
 
@@ -199,6 +201,8 @@ impl Engine {
         let alarms = old.seats.iter().map(|seat| seat.alarms).sum();
         if alarms > 0 {
             self.retired.push_back(Retired { serving: old, alarms });
+        } else {
+            self.leaving.push(old);
         }
         if self.retired.len() > RETIRED
             && let Some(oldest) = self.retired.pop_front()
@@ -208,6 +212,7 @@ impl Engine {
             let given_up =
                 |what: &Due| matches!(what, Due::Alarm { generation, .. } if *generation == number);
             self.timers.retain(|_, what| !given_up(what));
+            self.leaving.push(oldest.serving);
         }
     }
 }

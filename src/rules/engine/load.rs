@@ -184,19 +184,38 @@ fn take_over(rule: &Rule, old: Value, at: Duration) -> Result<(), Fault> {
 }
 
 impl Engine {
-    /// Does a slice of loading or saving; tells of a swap.
+    /// Does a slice of what is in the background; tells of a swap.
     pub(super) fn background(&mut self, now: Now) -> Option<Result<u64, Vec<Fault>>> {
         let from = self.options.clock.monotonic();
-        let swap = match self.loading.take() {
-            Some(loading) => self.advance(*loading, now, from + SLICE),
-            None => {
-                self.save(now, from + SLICE);
-                None
-            }
-        };
+        let until = from + SLICE;
+        self.save(now, until);
+        let mut swap = None;
+        if !self.leaving.is_empty() {
+            // The memory of the last generation is freed before the next one takes some.
+            self.dismiss(until);
+        } else if !self.saving.is_busy()
+            && let Some(loading) = self.loading.take()
+        {
+            swap = self.advance(*loading, now, until);
+        }
         let took = self.options.clock.monotonic().saturating_sub(from);
         self.figures.longest_pause = self.figures.longest_pause.max(took);
         swap
+    }
+
+    /// Frees what a generation held that no longer serves: some rules, then a VM a slice, since closing one takes
+    /// a millisecond or two.
+    fn dismiss(&mut self, until: Duration) {
+        let Some(leaving) = self.leaving.last_mut() else { return };
+        while leaving.seats.pop().is_some() {
+            if self.options.clock.monotonic() >= until {
+                return;
+            }
+        }
+        leaving.vms.pop();
+        if leaving.vms.is_empty() {
+            self.leaving.pop();
+        }
     }
 
     fn advance(&mut self, loading: Loading, now: Now, until: Duration) -> Option<Result<u64, Vec<Fault>>> {

@@ -92,6 +92,8 @@ pub struct Engine {
     serving: Serving,
     /// Generations that still have alarms of their own, the oldest first.
     retired: VecDeque<Retired>,
+    /// Generations that are being freed.
+    leaving: Vec<Serving>,
     loading: Option<Box<Loading>>,
     cascade: Cascade,
     timers: Timers<Due>,
@@ -140,6 +142,7 @@ impl Engine {
             cascade: Cascade::new(serving.seats.len()),
             serving,
             retired: VecDeque::new(),
+            leaving: Vec::new(),
             loading: None,
             timers: Timers::default(),
             ahead: None,
@@ -190,7 +193,10 @@ impl Engine {
         Step {
             handled,
             next: self.next(),
-            busy: self.loading.is_some() || self.saving.is_busy() || !self.bus.is_empty(),
+            busy: self.loading.is_some()
+                || !self.leaving.is_empty()
+                || self.saving.is_busy()
+                || !self.bus.is_empty(),
             swap,
         }
     }

@@ -27,12 +27,17 @@ fn record(text: &str, numbers: &[i64]) -> Vec<u8> {
         engine.offer(Event { topic: "ev".into(), id: id as u64, at: clock.wall(), data });
         engine.step(Now::of(&clock));
     }
-    let bytes = lines.0.lock().unwrap().clone();
-    bytes
+    lines.bytes()
 }
 
 #[derive(Clone, Default)]
 struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Lines {
+    fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap().clone()
+    }
+}
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
