@@ -11,7 +11,7 @@ use mlua::{Function, Value as Lv};
 
 use crate::{
     Action, Fail, Fault, FaultKind, HookFn, HookInfo, Quarantine, Ref, Schema, Value, Verdict,
-    vm::{Call, Effects, Inner, Make, Raised, arguments, asking, convert},
+    vm::{Call, Effects, Inner, Make, Raised, arguments, asking, convert, kind_of},
 };
 
 /// What became of the events a hook was asked about.
@@ -157,7 +157,7 @@ impl Hook {
             rule: None,
         };
         inner.run(&call, &mut self.effects, || {
-            let answer: Lv = arguments::call(&inner.lua, &self.ask, fields, Make::Open)?;
+            let answer: Lv = arguments::call(&inner.lua, &inner.state, &self.ask, fields, Make::Open)?;
             match answer {
                 Lv::Nil => Ok(Verdict::Pass),
                 answer => verdict(inner, self.schema, &answer),
@@ -170,7 +170,7 @@ impl Hook {
 fn verdict(inner: &Inner, schema: &Schema, answer: &Lv) -> mlua::Result<Verdict> {
     let wrong = |message: String| Raised::error(FaultKind::Type, message);
     let Lv::Table(table) = answer else {
-        return Err(wrong(format!("a hook returns a verdict or nothing, not a {}", answer.type_name())));
+        return Err(wrong(format!("a hook returns a verdict or nothing, not a {}", kind_of(answer))));
     };
     let word: Option<mlua::LuaString> = table.raw_get("verdict")?;
     match word.as_ref().map(|word| word.as_bytes()).as_deref() {

@@ -149,7 +149,7 @@ fn shared(lua: &Lua, state: &Rc<State>, globals: &Table) -> mlua::Result<()> {
     let raised = |error: crate::SharedError| Raised::error(FaultKind::Runtime, error.to_string());
     let methods = lua.create_table()?;
     let get = |lua: &Lua, state: &Rc<State>, handle: Table| {
-        convert::push(lua, Ref::from(&state.shared.get(&key(&handle)?)), Make::Open)
+        convert::push(lua, state, Ref::from(&state.shared.get(&key(&handle)?)), Make::Open)
     };
     methods.raw_set("get", function(lua, state, get)?)?;
     let set = move |lua: &Lua, state: &Rc<State>, (handle, value): (Table, Lv)| {
@@ -159,7 +159,7 @@ fn shared(lua: &Lua, state: &Rc<State>, globals: &Table) -> mlua::Result<()> {
     let add = move |lua: &Lua, state: &Rc<State>, (handle, by): (Table, Option<Lv>)| {
         let by = by.map_or(Ok(1), |by| int::whole(&by))?;
         let sum = state.shared.add(&key(&handle)?, by).map_err(raised)?;
-        convert::push(lua, Ref::from(&sum), Make::Open)
+        convert::push(lua, state, Ref::from(&sum), Make::Open)
     };
     methods.raw_set("add", function(lua, state, add)?)?;
     methods.set_readonly(true);

@@ -6,6 +6,7 @@
 use mlua::{Either, FromLuaMulti, Function, Lua, Value as Lv, Variadic};
 
 use super::{
+    State,
     convert::{self, Make},
     int::EXACT,
 };
@@ -16,7 +17,7 @@ pub(crate) const MOST: usize = 16;
 
 type Argument<'a> = Either<f64, Either<&'a str, Lv>>;
 
-fn argument<'a>(lua: &Lua, field: Ref<'a>, make: Make<'_>) -> mlua::Result<Argument<'a>> {
+fn argument<'a>(lua: &Lua, state: &State, field: Ref<'a>, make: Make) -> mlua::Result<Argument<'a>> {
     Ok(match field {
         Ref::Int(number) if i128::from(number).abs() <= EXACT => Either::Left(number as f64),
         Ref::UInt(number) if i128::from(number) <= EXACT => Either::Left(number as f64),
@@ -25,16 +26,16 @@ fn argument<'a>(lua: &Lua, field: Ref<'a>, make: Make<'_>) -> mlua::Result<Argum
             Ok(text) => Either::Right(Either::Left(text)),
             Err(_) => Either::Right(Either::Right(Lv::String(lua.create_string(bytes)?))),
         },
-        other => Either::Right(Either::Right(convert::push(lua, other, make)?)),
+        other => Either::Right(Either::Right(convert::push(lua, state, other, make)?)),
     })
 }
 
 macro_rules! tuples {
-    ($lua:ident, $function:ident, $fields:ident, $make:ident; $($count:literal: $($index:literal)*,)*) => {
+    ($lua:ident, $state:ident, $function:ident, $fields:ident, $make:ident; $($count:literal: $($index:literal)*,)*) => {
         match $fields.len() {
-            $($count => $function.call(($(argument($lua, $fields[$index], $make)?,)*)),)*
+            $($count => $function.call(($(argument($lua, $state, $fields[$index], $make)?,)*)),)*
             _ => {
-                let arguments = $fields.iter().map(|field| argument($lua, *field, $make));
+                let arguments = $fields.iter().map(|field| argument($lua, $state, *field, $make));
                 $function.call(arguments.collect::<mlua::Result<Variadic<_>>>()?)
             }
         }
@@ -44,11 +45,12 @@ macro_rules! tuples {
 /// Calls a function with these.
 pub(crate) fn call<R: FromLuaMulti>(
     lua: &Lua,
+    state: &State,
     function: &Function,
     fields: &[Ref<'_>],
-    make: Make<'_>,
+    make: Make,
 ) -> mlua::Result<R> {
-    tuples! { lua, function, fields, make;
+    tuples! { lua, state, function, fields, make;
         1: 0,
         2: 0 1,
         3: 0 1 2,

@@ -38,18 +38,29 @@ impl Seals {
     }
 }
 
-/// How a table is made.
-#[derive(Clone, Copy)]
-pub(crate) enum Make<'a> {
+/// How tables are made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Make {
     /// Read-only: an event.
-    Sealed(&'a Seals),
+    Sealed,
     /// The script's own: state, what `json.decode` gives.
     Open,
 }
 
+/// What a script would call it.
+pub(crate) fn kind_of(value: &Lv) -> &'static str {
+    match value {
+        Lv::Integer(_) => "number",
+        other => other.type_name(),
+    }
+}
+
 /// A value of Luau.
-pub(crate) fn push(lua: &Lua, value: Ref<'_>, make: Make<'_>) -> mlua::Result<Lv> {
-    let table = match value {
+pub(crate) fn push(lua: &Lua, state: &State, value: Ref<'_>, make: Make) -> mlua::Result<Lv> {
+    let look = |position: usize| {
+        if position.is_multiple_of(LOOK_EVERY) { state.meter.check(lua) } else { Ok(()) }
+    };
+    let (table, is_list) = match value {
         Ref::Nil => return Ok(Lv::Nil),
         Ref::Bool(flag) => return Ok(Lv::Boolean(flag)),
         Ref::Int(number) => return Int::push(lua, i128::from(number)),
@@ -59,21 +70,23 @@ pub(crate) fn push(lua: &Lua, value: Ref<'_>, make: Make<'_>) -> mlua::Result<Lv
         Ref::Value(Value::List(values)) => {
             let table = lua.create_table_with_capacity(values.len(), 0)?;
             for (position, value) in values.iter().enumerate() {
-                table.raw_set(position + 1, inside(lua, value, make)?)?;
+                look(position)?;
+                table.raw_set(position + 1, inside(lua, state, value, make)?)?;
             }
-            table
+            (table, true)
         }
         Ref::Value(Value::Map(entries)) => {
             let table = lua.create_table_with_capacity(0, entries.len())?;
-            for (key, value) in entries {
-                table.raw_set(lua.create_string(&**key)?, inside(lua, value, make)?)?;
+            for (position, (key, value)) in entries.iter().enumerate() {
+                look(position)?;
+                table.raw_set(lua.create_string(&**key)?, inside(lua, state, value, make)?)?;
             }
-            table
+            (table, false)
         }
-        Ref::Value(other) => return push(lua, Ref::from(other), make),
+        Ref::Value(other) => return push(lua, state, Ref::from(other), make),
     };
-    if let Make::Sealed(seals) = make {
-        let is_list = matches!(value, Ref::Value(Value::List(_)));
+    if make == Make::Sealed {
+        let seals = state.seals()?;
         table.set_metatable(Some(if is_list { seals.list.clone() } else { seals.map.clone() }))?;
         table.set_readonly(true);
     }
@@ -81,10 +94,10 @@ pub(crate) fn push(lua: &Lua, value: Ref<'_>, make: Make<'_>) -> mlua::Result<Lv
 }
 
 /// Inside of a table nothing is `json.null`.
-fn inside(lua: &Lua, value: &Value, make: Make<'_>) -> mlua::Result<Lv> {
+fn inside(lua: &Lua, state: &State, value: &Value, make: Make) -> mlua::Result<Lv> {
     match value {
         Value::Nil => Ok(Lv::NULL),
-        other => push(lua, Ref::from(other), make),
+        other => push(lua, state, Ref::from(other), make),
     }
 }
 
@@ -175,7 +188,7 @@ impl Pull<'_> {
         let mut entries = Vec::new();
         table.for_each(|key: Lv, value: Lv| {
             let Lv::String(name) = &key else {
-                let message = format!("the key of a map is a string, not a {}", key.type_name());
+                let message = format!("the key of a map is a string, not a {}", kind_of(&key));
                 return Err(Raised::error(FaultKind::Type, message));
             };
             entries.push((self.text(name)?, self.value(&value, depth)?));

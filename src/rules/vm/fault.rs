@@ -96,14 +96,14 @@ impl Fault {
         self
     }
 
-    /// What the compiler said: `file:2: message`, or `:2: message`.
+    /// What the compiler said: `2: message`.
     pub(crate) fn syntax(script: &Script, error: &mlua::Error) -> Fault {
         let text = match error {
             mlua::Error::SyntaxError { message, .. } => message.clone(),
             other => other.to_string(),
         };
         let text = text.lines().next().unwrap_or_default();
-        let rest = text.trim_start_matches(|letter: char| letter != ':').trim_start_matches(':');
+        let rest = text.trim_start_matches(':');
         let placed =
             rest.split_once(':').and_then(|(line, rest)| Some((line.parse::<u32>().ok()?, rest.trim())));
         let Some((line, message)) = placed else {
@@ -197,9 +197,10 @@ impl Fault {
             None => (line_in(traceback, file), placed(first, PRELUDE).map_or(first, |(_, rest)| rest)),
         };
         let line = line.or_else(|| traced(error, file)).or(place.map(|place| place.line)).unwrap_or(0);
-        let message = match (kind, message) {
-            (FaultKind::Runtime, "<unprintable>") => "it raised a table; raise a text",
-            (_, message) => message.get(..message.floor_char_boundary(MAX_MESSAGE)).unwrap_or_default(),
+        // An address says nothing, and differs from run to run.
+        let message = match message.split_once(": 0x") {
+            Some((thing, _)) if kind == FaultKind::Runtime => format!("it raised a {thing}; raise a text"),
+            _ => message.get(..message.floor_char_boundary(MAX_MESSAGE)).unwrap_or_default().to_owned(),
         };
         let fault = Fault::at(kind, file, line, message);
         match name {

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 
 use mlua::{Lua, MetaMethod, UserData, UserDataMethods, Value as Lv, Variadic};
 
-use super::{State, fault::Raised, guard::function};
+use super::{State, convert::kind_of, fault::Raised, guard::function};
 use crate::{FaultKind, Value};
 
 /// The whole numbers a double holds one by one.
@@ -40,7 +40,7 @@ impl Int {
         match number_in(value) {
             Some(number) => Ok(i64::try_from(number).map_or(Value::UInt(number as u64), Value::Int)),
             None => {
-                let message = format!("a {} is no value of an event", value.type_name());
+                let message = format!("a {} is no value of an event", kind_of(value));
                 Err(Raised::error(FaultKind::Type, message))
             }
         }
@@ -59,7 +59,7 @@ fn word(value: &Lv) -> mlua::Result<Vec<u8>> {
         (Lv::String(text), None) => text.as_bytes().to_vec(),
         (Lv::Number(_) | Lv::Integer(_), None) => value.to_string()?.into_bytes(),
         (other, None) => {
-            let message = format!("a whole number cannot be joined with a {}", other.type_name());
+            let message = format!("a whole number cannot be joined with a {}", kind_of(other));
             return Err(Raised::error(FaultKind::Type, message));
         }
     })
@@ -80,7 +80,7 @@ pub(crate) fn whole(value: &Lv) -> mlua::Result<i128> {
         }
         other => match number_in(other) {
             Some(number) => return Ok(number),
-            None => format!("expected a whole number, got a {}", other.type_name()),
+            None => format!("expected a whole number, got a {}", kind_of(other)),
         },
     };
     Err(Raised::error(FaultKind::Type, message))

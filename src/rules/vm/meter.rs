@@ -1,8 +1,8 @@
 //! The budget of a call: steps, wall time, memory.
 //!
 //! Luau asks at every safepoint (a call, a return, a loop's edge, each step of a pattern); [`Meter::tick`] answers.
-//! The first safepoint of a call starts its clock and sets the memory limit, so that a call that does nothing pays
-//! for neither. The clock is then looked at every few safepoints only. Once a budget ran out every further
+//! The first safepoint of a call sets the memory limit, the fourth after it starts the clock, so that a call that does
+//! next to nothing pays for no clock; then it is looked at every few safepoints. Once a budget ran out every further
 //! safepoint raises again, until the frame that was called is gone: no `pcall` keeps a runaway alive.
 
 use std::{
@@ -19,6 +19,8 @@ use super::{FaultKind, fault::Raised};
 /// Most safepoints between two looks at the clock. The prelude sees to it that no library call between two safepoints
 /// takes more than a few milliseconds.
 const LOOK_EVERY: u32 = 8;
+/// Safepoints of a call before its clock starts: what does nothing pays for no clock.
+const CLOCKLESS: u32 = 4;
 /// A step that takes longer is slow.
 const SLOW: Duration = Duration::from_micros(2);
 
@@ -54,6 +56,8 @@ pub(crate) struct Meter {
     stop: RefCell<Option<Box<Stop>>>,
     stopped: Cell<bool>,
     armed: Cell<bool>,
+    /// The memory limit is set.
+    limited: Cell<bool>,
     /// When the clock was looked at last, and how many safepoints there are until the next look.
     looked: Cell<Duration>,
     stride: Cell<u32>,
@@ -71,6 +75,7 @@ impl Meter {
             stop: RefCell::new(None),
             stopped: Cell::new(false),
             armed: Cell::new(false),
+            limited: Cell::new(false),
             looked: Cell::new(Duration::ZERO),
             stride: Cell::new(1),
         })
@@ -96,19 +101,33 @@ impl Meter {
     /// # Errors
     /// The budget ran out.
     pub(crate) fn check(&self, lua: &Lua) -> mlua::Result<()> {
-        match self.deadline.get() {
-            Some(deadline) if self.armed.get() && self.clock.monotonic() >= deadline => {
-                Err(self.end(lua, FaultKind::Deadline, format!("stopped after {:?}", self.budget.get().time)))
-            }
-            _ => Ok(()),
+        if !self.armed.get() {
+            return Ok(());
         }
+        let now = self.clock.monotonic();
+        if now < self.deadline(now) {
+            return Ok(());
+        }
+        Err(self.end(lua, FaultKind::Deadline, format!("stopped after {:?}", self.budget.get().time)))
+    }
+
+    /// When the call must end; its time begins when this is first asked.
+    fn deadline(&self, now: Duration) -> Duration {
+        self.deadline.get().unwrap_or_else(|| {
+            let deadline = now.saturating_add(self.budget.get().time);
+            self.deadline.set(Some(deadline));
+            self.looked.set(now);
+            self.stride.set(1);
+            deadline
+        })
     }
 
     /// Ends counting, lifts the memory limit, and tells whether the call was stopped.
     pub(crate) fn disarm(&self, lua: &Lua) -> Option<Box<Stop>> {
         self.countdown.set(u32::MAX);
         self.armed.set(false);
-        if self.deadline.take().is_some() {
+        self.deadline.set(None);
+        if self.limited.replace(false) {
             // The limit only slows down what the host does between calls.
             let _ = lua.set_memory_limit(0);
         }
@@ -137,15 +156,14 @@ impl Meter {
             return Err(Raised::error(FaultKind::Deadline, "stopped"));
         }
         let budget = self.budget.get();
-        let now = self.clock.monotonic();
-        let Some(deadline) = self.deadline.get() else {
-            self.deadline.set(Some(now.saturating_add(budget.time)));
-            self.looked.set(now);
-            self.stride.set(1);
+        if !self.limited.replace(true) {
             let limit = lua.used_memory().saturating_add(budget.memory).min(budget.vm.max(1));
             lua.set_memory_limit(limit)?;
+            self.countdown.set(CLOCKLESS);
             return Ok(());
-        };
+        }
+        let now = self.clock.monotonic();
+        let deadline = self.deadline(now);
         let stride = self.stride.get();
         let steps = self.steps.get() + u64::from(stride);
         self.steps.set(steps);

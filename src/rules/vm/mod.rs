@@ -30,6 +30,7 @@ mod limits;
 mod memory;
 mod meter;
 mod payload;
+mod reading;
 mod rule;
 mod sandbox;
 mod shape;
@@ -43,7 +44,7 @@ pub use limits::Limits;
 pub use payload::Payload;
 pub use rule::Rule;
 
-pub(crate) use convert::Make;
+pub(crate) use convert::{Make, kind_of};
 pub(crate) use fault::Raised;
 pub(crate) use shape::asking;
 

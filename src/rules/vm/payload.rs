@@ -69,11 +69,10 @@ impl Payload {
 
 /// The sealed table of a value.
 pub(crate) fn table_of(inner: &Inner, value: &Value) -> mlua::Result<Table> {
-    let seals = inner.state.seals()?;
-    if let Some(table) = inner.tools.shapes.table(&inner.lua, seals, value)? {
+    if let Some(table) = inner.tools.shapes.table(&inner.lua, &inner.state, value)? {
         return Ok(table);
     }
-    match convert::push(&inner.lua, Ref::from(value), Make::Sealed(seals))? {
+    match convert::push(&inner.lua, &inner.state, Ref::from(value), Make::Sealed)? {
         Lv::Table(table) => Ok(table),
         _ => {
             let message = format!("an event carries a map, not a {}", value.kind());

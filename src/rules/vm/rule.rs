@@ -6,7 +6,7 @@ use mlua::{Function, IntoLuaMulti, Table, Value as Lv};
 
 use super::{
     Call, Effects, Emit, Inner, Payload, RuleInfo,
-    convert::{self, Make},
+    convert::{self, Make, kind_of},
     fault::Raised,
     memory::Account,
     output_of,
@@ -132,7 +132,7 @@ impl Rule {
     /// As [`Rule::on`].
     pub fn migrate(&self, old: Value, at: Duration) -> Result<Value, Fault> {
         let Some(migrate) = &self.functions.migrate else { return Ok(old) };
-        let old = convert::push(&self.inner.lua, Ref::from(&old), Make::Open);
+        let old = convert::push(&self.inner.lua, &self.inner.state, Ref::from(&old), Make::Open);
         let old = old.map_err(|error| self.fault(&error))?;
         self.ask(migrate, old, at)
     }
@@ -162,7 +162,7 @@ impl Rule {
         let lua = &self.inner.lua;
         let state = match state {
             Value::Nil => Lv::Table(lua.create_table()?),
-            other => convert::push(lua, Ref::from(other), Make::Open)?,
+            other => convert::push(lua, &self.inner.state, Ref::from(other), Make::Open)?,
         };
         self.ctx.raw_set("state", state)
     }
@@ -189,7 +189,7 @@ impl Rule {
             Lv::Nil => Ok(None),
             Lv::Table(table) => Ok(Some((output_of(&self.info, None)?, table))),
             other => {
-                let message = format!("a handler returns a table or nothing, not a {}", other.type_name());
+                let message = format!("a handler returns a table or nothing, not a {}", kind_of(&other));
                 Err(Raised::error(FaultKind::Type, message))
             }
         })?;

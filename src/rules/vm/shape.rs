@@ -8,8 +8,9 @@ use std::cell::RefCell;
 use mlua::{Function, Lua, Table, chunk::ChunkMode, chunk::Compiler};
 
 use super::{
+    State,
     arguments::{self, MOST},
-    convert::{Make, Seals},
+    convert::Make,
 };
 use crate::{Ref, Str, Value};
 
@@ -36,22 +37,22 @@ impl Shapes {
     }
 
     /// The sealed table of a map, or `None` if it has no fields or too many for a shape.
-    pub(crate) fn table(&self, lua: &Lua, seals: &Seals, value: &Value) -> mlua::Result<Option<Table>> {
+    pub(crate) fn table(&self, lua: &Lua, state: &State, value: &Value) -> mlua::Result<Option<Table>> {
         let Value::Map(entries) = value else { return Ok(None) };
         if entries.is_empty() || entries.len() > MOST || entries.iter().any(|(_, value)| *value == Value::Nil)
         {
             return Ok(None);
         }
-        let function = self.function(lua, seals, entries)?;
+        let function = self.function(lua, state, entries)?;
         let mut fields = [Ref::Nil; MOST];
         for (field, (_, value)) in fields.iter_mut().zip(entries) {
             *field = Ref::from(value);
         }
         let fields = fields.get(..entries.len()).unwrap_or_default();
-        arguments::call(lua, &function, fields, Make::Sealed(seals)).map(Some)
+        arguments::call(lua, state, &function, fields, Make::Sealed).map(Some)
     }
 
-    fn function(&self, lua: &Lua, seals: &Seals, entries: &[(Str, Value)]) -> mlua::Result<Function> {
+    fn function(&self, lua: &Lua, state: &State, entries: &[(Str, Value)]) -> mlua::Result<Function> {
         let mut kept = self.kept.borrow_mut();
         let same = |names: &[Str]| {
             names.len() == entries.len() && names.iter().zip(entries).all(|(a, (b, _))| a == b)
@@ -69,7 +70,8 @@ impl Shapes {
             parameters(names.len()),
             constructor(&names),
         );
-        let made: Function = compile(lua, &source)?.call((&self.setmetatable, &self.freeze, &seals.map))?;
+        let made: Function =
+            compile(lua, &source)?.call((&self.setmetatable, &self.freeze, &state.seals()?.map))?;
         kept.truncate(KEPT - 1);
         kept.push((entries.iter().map(|(name, _)| name.clone()).collect(), made.clone()));
         Ok(made)

@@ -9,11 +9,12 @@ use mlua::{Lua, LuaString, Table, Value as Lv};
 
 use super::{
     State,
-    convert::{self, Make},
+    convert::{self, Make, kind_of},
     fault::Raised,
     guard::function,
+    reading,
 };
-use crate::{Action, FaultKind, Ref, Str, Value};
+use crate::{Action, FaultKind, Ref, Str};
 
 /// Longest JSON that is read or written, in bytes: some milliseconds.
 const MAX_JSON: usize = 512 * 1024;
@@ -50,7 +51,7 @@ fn word(value: &Lv, what: &str) -> mlua::Result<Str> {
         Lv::Number(_) | Lv::Integer(_) | Lv::Boolean(_) | Lv::UserData(_) => {
             Ok(Str::from(value.to_string()?))
         }
-        other => Err(wrong(format!("a {what} is a text, not a {}", other.type_name()))),
+        other => Err(wrong(format!("a {what} is a text, not a {}", kind_of(other)))),
     }
 }
 
@@ -59,7 +60,7 @@ pub(crate) fn pairs(table: &Table, what: &str) -> mlua::Result<Vec<(Arc<str>, St
     let mut pairs = Vec::new();
     table.for_each(|key: Lv, value: Lv| {
         let Lv::String(name) = &key else {
-            return Err(wrong(format!("the name of a {what} is a text, not a {}", key.type_name())));
+            return Err(wrong(format!("the name of a {what} is a text, not a {}", kind_of(&key))));
         };
         if pairs.len() >= MAX_PAIRS {
             return Err(wrong(format!("there are more than {MAX_PAIRS} {what}s")));
@@ -130,15 +131,13 @@ pub(crate) fn json(lua: &Lua, state: &Rc<State>) -> mlua::Result<()> {
         if text.len() > MAX_JSON { Err(too_long(text.len())) } else { lua.create_string(text) }
     };
     json.raw_set("encode", function(lua, state, encode)?)?;
-    let decode = move |lua: &Lua, _: &Rc<State>, text: LuaString| {
+    let decode = move |lua: &Lua, state: &Rc<State>, text: LuaString| {
         let bytes = text.as_bytes();
         if bytes.len() > MAX_JSON {
             return Err(too_long(bytes.len()));
         }
-        let read = serde_json::from_slice(&bytes);
-        let read =
-            read.map_err(|error| Raised::error(FaultKind::Runtime, format!("this is no JSON: {error}")))?;
-        convert::push(lua, Ref::from(&Value::from_plain_json(&read)), Make::Open)
+        let read = reading::read(lua, state, &bytes)?;
+        convert::push(lua, state, Ref::from(&read), Make::Open)
     };
     json.raw_set("decode", function(lua, state, decode)?)?;
     json.raw_set("null", Lv::NULL)?;
