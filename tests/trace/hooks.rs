@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use super::{can_trace, trace};
-use crate::harness::{Said, Scratch};
+use crate::harness::{Said, Scratch, binary, say};
 
 /// Runs a program with hooks, each a file of its own.
 fn hooked(hooks: &[&str], options: &[&str], text: &str) -> Said {
@@ -24,7 +26,8 @@ fn lines(said: &Said) -> Vec<&str> {
     said.out.lines().filter(|line| !line.is_empty()).collect()
 }
 
-const SPEAKS: &str = r#"begin { $fd = 3; printf("one %d\n", $fd); printf("two %s\n", comm); print((1, "x")); exit(); }"#;
+const SPEAKS: &str =
+    r#"begin { $fd = 3; printf("one %d\n", $fd); printf("two %s\n", comm); print((1, "x")); exit(); }"#;
 
 #[test]
 fn lines_are_dropped_and_changed() {
@@ -68,7 +71,7 @@ fn a_hook_that_passes_changes_nothing() {
                   print(@m); time("%Y\n"); exit(); }"#;
     let pass = r#"hook { name = "h", on = "trace.event", run = function() end }
                   hook { name = "h", on = "trace.map", run = function() return pass() end }"#;
-    for options in [&["-f", "text"], &["-f", "json"], &["--json"]] {
+    for options in [&["-f", "text"][..], &["-f", "json"], &["--json"]] {
         let plain = trace(options.iter().copied().chain(["-q", "-e", text])).ends(0);
         assert_eq!(hooked(&[pass], options, text).ends(0).out, plain.out);
     }
@@ -84,13 +87,14 @@ fn entries_of_maps_are_seen_with_their_types() {
                           at = event.place, of = event.entries, last = event.last })
         if event.name == "@n" and event.value < 3 then return drop() end
     end }"#;
-    let text = r#"begin { @n["a"] = 1; @n["b"] = 9; @s = stats(4); @t[1, "x"] = -2; print(@n); exit(); }"#;
+    let text = r#"begin { @n["a"] = 1; @n["b"] = 9; @s = stats(4); @t[1, "x"] = -2; @h = hist(5); print(@n); exit(); }"#;
     let said = hooked(&[hook], &[], text).ends(0);
     let n: Vec<&str> = lines(&said).into_iter().filter(|line| line.starts_with("@n")).collect();
     assert_eq!(n, ["@n[b]: 9", "@n[b]: 9"], "once for print(), once at the end");
     let saw = |words: &[&str]| said.err.lines().any(|line| words.iter().all(|word| line.contains(word)));
     assert!(saw(&["name=@n", "key=a", "value=1", "at=1", "of=2", "last=false"]), "{}", said.err);
     assert!(saw(&["name=@s", "kind=stats", "\"count\":1", "\"average\":4", "last=true"]), "{}", said.err);
+    assert!(saw(&["name=@h", "kind=hist", r#"value=[{"count":1,"max":7,"min":4}]"#]), "{}", said.err);
     assert!(saw(&["name=@t", "key=[1,\"x\"]", "value=-2"]), "{}", said.err);
 }
 
@@ -163,8 +167,16 @@ fn what_is_wrong_with_a_file_is_said_before_anything_runs() {
     };
     wrong("hook {\n  on = = 3 }", 65, &["0.luau:2"]);
     wrong("", 65, &["declares no hook"]);
-    wrong("hook { name = \"h\", on = \"trace.evnt\", run = function() end }", 65, &["did you mean 'trace.event'?"]);
-    wrong("hook { name = \"h\", on = \"proxy.request\", run = function() end }", 65, &["trace.event, trace.map, trace.lost"]);
+    wrong(
+        "hook { name = \"h\", on = \"trace.evnt\", run = function() end }",
+        65,
+        &["did you mean 'trace.event'?"],
+    );
+    wrong(
+        "hook { name = \"h\", on = \"proxy.request\", run = function() end }",
+        65,
+        &["trace.event, trace.map, trace.lost"],
+    );
     wrong(
         "rule { name = \"r\", inputs = { \"a\" }, on = function() end }",
         65,
@@ -193,11 +205,7 @@ fn programs_start_only_when_allowed() {
     hooked(&[&hook], &[], r#"begin { printf("a\n"); exit(); }"#).ends(65);
     assert!(!mark.exists());
     hooked(&[&hook], &["--hook-allow", "exec"], r#"begin { printf("a\n"); exit(); }"#).ends(0);
-    let start = Instant::now();
-    while !mark.exists() {
-        assert!(start.elapsed().as_secs() < 10, "the program was not started");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    eventually("the program is started", || mark.exists());
 }
 
 #[test]
@@ -230,9 +238,107 @@ fn messages_without_a_service_are_counted() {
         publish("seen", { text = event.text })
     end }"#;
     fs::write(&file, hook).expect("a hook");
-    let mut command = std::process::Command::new(crate::harness::binary());
-    command.args(["trace", "-q", "--hook"]).arg(&file).args(["-e", r#"begin { printf("a\n"); printf("b\n"); exit(); }"#]);
-    let said = crate::harness::say(command.env("RUNTIME_DIRECTORY", scratch.path())).ends(0);
+    let mut command = Command::new(binary());
+    command
+        .args(["trace", "-q", "--hook"])
+        .arg(&file)
+        .args(["-e", r#"begin { printf("a\n"); printf("b\n"); exit(); }"#]);
+    let said = say(command.env("RUNTIME_DIRECTORY", scratch.path())).ends(0);
     assert_eq!(lines(&said), ["a", "b"]);
-    assert!(said.err.contains("2 published messages were lost: '") && said.err.contains("rules.bus"), "{}", said.err);
+    assert!(
+        said.err.contains("2 published messages were lost: '") && said.err.contains("rules.bus"),
+        "{}",
+        said.err
+    );
+}
+
+/// The rules service on the rules of a folder, killed when the test ends.
+struct Service(Child);
+
+impl Service {
+    fn start(scratch: &Scratch, rules: &str) -> Service {
+        let folder = scratch.join("rules");
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("count.luau"), rules).expect("rules");
+        fs::write(scratch.join("rules.toml"), format!("folder = \"{}\"\n", folder.display()))
+            .expect("rules.toml");
+        let mut command = Command::new(binary());
+        command.args(["rules", "run"]).stdin(Stdio::null()).stdout(Stdio::null());
+        let service = Service(at(scratch, &mut command).spawn().expect("the service starts"));
+        let bus = scratch.join("rules.bus");
+        eventually("the service listens", || bus.exists());
+        service
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Everything the service and the tracer keep is below the scratch directory.
+fn at<'c>(scratch: &Scratch, command: &'c mut Command) -> &'c mut Command {
+    ["CONFIGURATION_DIRECTORY", "STATE_DIRECTORY", "RUNTIME_DIRECTORY"]
+        .iter()
+        .fold(command, |command, name| command.env(name, scratch.path()))
+}
+
+#[track_caller]
+fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(10), "not within 10 s: {what}");
+        sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_tool_alerts_on_a_real_event_and_a_rule_of_the_service_counts_it() {
+    if !can_trace() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let rules = r#"
+        rule { name = "starts", inputs = { "app.started" }, outputs = { "many" }, state = { seen = 0 },
+               on = function(event, ctx)
+                   ctx.state.seen += 1
+                   if ctx.state.seen == 3 then return { args = event.args } end
+               end }
+        rule { name = "third", inputs = { "many" }, capabilities = { "log" },
+               on = function(event) log.warn("three", { args = event.args }) end }
+    "#;
+    let hook = r#"hook { name = "alert", on = "trace.event", capabilities = { "log", "publish" }, run = function(event)
+        if event.kind == "join" and event.text:find("/bin/echo once", 1, true) then
+            log.warn("started", { args = event.text })
+            publish("app.started", { args = event.text })
+        end
+    end }"#;
+    let _service = Service::start(&scratch, rules);
+    let file = scratch.join("alert.luau");
+    fs::write(&file, hook).expect("a hook");
+    let mut command = Command::new(binary());
+    command.args([
+        "trace",
+        "-q",
+        "execsnoop",
+        "-c",
+        "sh -c 'for i in 1 2 3; do /bin/echo once $i; done'",
+        "--hook",
+    ]);
+    let said = say(at(&scratch, command.arg(&file))).ends(0);
+    assert_eq!(said.err.matches("warning: started args=/bin/echo once").count(), 3, "{said:?}");
+    assert!(!said.err.contains("lost"), "{said:?}");
+    let counted = || {
+        let said = say(at(&scratch, Command::new(binary()).args(["rules", "list", "--json"])));
+        let seen = |rule: &str, count: u64| {
+            said.out
+                .lines()
+                .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+                .any(|line| line["name"] == *rule && line["in"] == count)
+        };
+        seen("starts", 3) && seen("third", 1)
+    };
+    eventually("the rules count three starts", counted);
 }

@@ -8,7 +8,52 @@ import json
 import subprocess
 
 # file: what it needs
-APART = {}
+LOADSTRING = "loadstring: text is not run as code"
+NEWPROXY = "newproxy, which makes userdata"
+ENVIRONMENT = "getfenv and setfenv"
+INTEGER = "the integer type, which this release of Luau has not switched on; the sandbox has whole numbers of its own"
+RUNNER = "objects that Luau's own runner makes in C++"
+APART = {
+    "basic": NEWPROXY,
+    "buffers": "a buffer of 1 GB, beyond any budget",
+    "calls": LOADSTRING,
+    "classes": "classes, which this release of Luau has not switched on",
+    "closure": ENVIRONMENT,
+    "constructs": LOADSTRING,
+    "coroutine": "to find no coroutine running, as at the top of its own runner",
+    "coverage": RUNNER,
+    "cyield": RUNNER,
+    "datetime": "os.date and os.time",
+    "debug": "debug.info",
+    "debugger": RUNNER,
+    "errors": LOADSTRING,
+    "events": NEWPROXY,
+    "gc": LOADSTRING,
+    "integers": INTEGER,
+    "integers_regspill": INTEGER,
+    "iter": NEWPROXY,
+    "iter_fenv": ENVIRONMENT,
+    "literals": LOADSTRING,
+    "locals": LOADSTRING,
+    "math": LOADSTRING,
+    "move": "table.move over 200,000,000 slots, beyond any budget",
+    "native": "native code; the sandbox only interprets",
+    "native_integer_spills": INTEGER,
+    "native_types": "native code; the sandbox only interprets",
+    "native_userdata": RUNNER,
+    "pcall": "recursion through pcall until the stack of Luau's own runner is full",
+    "pm": LOADSTRING,
+    "safeenv": ENVIRONMENT,
+    "sort": "os.clock",
+    "strings": NEWPROXY,
+    "tables": "table.foreach and foreachi, which are deprecated",
+    "types": RUNNER,
+    "udata_direct": RUNNER,
+    "userdata": RUNNER,
+    "utf8": LOADSTRING,
+    "vararg": LOADSTRING,
+    "vector": RUNNER,
+}
 
 
 def run(runner, checkout):
