@@ -20,6 +20,8 @@ const REST: &str = "system";
 const CPP: &str = "C++";
 /// What C++ gives a plain name, so that C can call it: the interface of Lua.
 const LUA: [&str; 4] = ["lua_", "luaL_", "luau_", "luaopen_"];
+/// The C and assembly of AWS-LC, whose names all begin like this.
+const AWS_LC: &str = "aws_lc";
 
 pub(crate) fn run(root: &Path, file: &Path, build: &str) -> Result<Findings, Failure> {
     let ledger: Table = fs::read_to_string(root.join("scripts/size.toml"))?.parse()?;
@@ -99,6 +101,9 @@ fn crate_of(symbol: &str) -> &str {
     if let Some(path) = symbol.strip_prefix("_R") {
         return in_v0(path).unwrap_or("unknown");
     }
+    if symbol.starts_with(AWS_LC) {
+        return AWS_LC;
+    }
     // Rust's older mangling looks like that of C++, but for a hash at its end.
     if symbol.starts_with("_Z") && !has_hash(symbol) || LUA.iter().any(|prefix| symbol.starts_with(prefix)) {
         return CPP;
@@ -168,6 +173,7 @@ mod tests {
         assert_eq!(crate_of("_ZL12luaH_getnumP9lua_State"), "C++");
         assert_eq!(crate_of("_ZNSt3__112basic_stringIcE6appendEPKc"), "C++");
         assert_eq!(crate_of("luaL_checkinteger"), "C++");
+        assert_eq!(crate_of("aws_lc_0_35_0_EVP_DigestInit"), "aws_lc");
         assert_eq!(crate_of("memcpy"), "C and assembly");
         assert_eq!(crate_of("_R"), "unknown");
     }

@@ -310,7 +310,7 @@ fn a_tool_alerts_on_a_real_event_and_a_rule_of_the_service_counts_it() {
                on = function(event) log.warn("three", { args = event.args }) end }
     "#;
     let hook = r#"hook { name = "alert", on = "trace.event", capabilities = { "log", "publish" }, run = function(event)
-        if event.kind == "join" and event.text:find("/bin/echo once", 1, true) then
+        if event.kind == "join" and event.text:find("^/bin/echo once") then
             log.warn("started", { args = event.text })
             publish("app.started", { args = event.text })
         end
