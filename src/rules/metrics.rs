@@ -80,7 +80,7 @@ pub struct RuleMetrics {
     pub state_bytes: usize,
     /// The generation it belongs to.
     pub generation: u64,
-    /// How long its calls took.
+    /// How long its calls took: those of timers, and one in eight of those with events.
     pub time: Histogram,
     /// What went wrong last.
     pub last_error: Option<Arc<str>>,

@@ -103,7 +103,7 @@ impl Engine {
         let from = self.options.clock.monotonic();
         let ended = seat.rule.timer(index, origin.at, &mut self.cascade.effects);
         let took = self.options.clock.monotonic().saturating_sub(from);
-        self.called(node, ended, took, Some(b""), origin);
+        self.called(node, ended, Some(took), Some(b""), origin);
         self.run(origin);
     }
 
@@ -115,7 +115,7 @@ impl Engine {
         let from = self.options.clock.monotonic();
         let ended = seat.rule.wake(alarm, origin.at, &mut self.cascade.effects);
         let took = self.options.clock.monotonic().saturating_sub(from);
-        self.called(node, ended, took, Some(b""), origin);
+        self.called(node, ended, Some(took), Some(b""), origin);
         self.run(origin);
     }
 
