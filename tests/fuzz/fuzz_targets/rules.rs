@@ -21,7 +21,7 @@ const LIMITS: Limits = Limits {
     actions: 64,
 };
 
-/// The text before a zero byte is the body of a handler, or a whole script if it declares one; the rest is the event.
+// The text before a zero byte is the body of a handler, or a whole script if it declares one; the rest is the event.
 fuzz_target!(|input: &[u8]| {
     let cut = input.iter().position(|byte| *byte == 0).unwrap_or(input.len());
     let (text, rest) = input.split_at(cut);
