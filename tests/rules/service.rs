@@ -302,3 +302,62 @@ rule { name = "set", inputs = { "app.n" }, capabilities = { "shadow" },
     service.send("app.n", [json!({})]);
     service.logs("cannot set 'led.on': no shadow service runs on this machine");
 }
+
+#[test]
+fn calls_go_only_to_hosts_that_were_allowed() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let peer = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a call");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let mut text = Vec::new();
+        let mut piece = [0; 1024];
+        while !text.ends_with(b"hello") {
+            let length = stream.read(&mut piece).expect("it sends");
+            assert!(length > 0, "the request ended early");
+            text.extend_from_slice(&piece[..length]);
+        }
+        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("it reads");
+        String::from_utf8_lossy(&text).into_owned()
+    });
+    let rule = r#"
+rule { name = "call", inputs = { "app.n" }, capabilities = { "http" },
+  on = function(event)
+    http { method = "POST", url = event.url, headers = { ["X-From"] = "rules" }, body = "hello" }
+  end }
+"#;
+    let config = "grants = [\"http\"]\n[http]\nhosts = [\"127.0.0.1\"]\n";
+    let service = Service::configured(config, &[("call.luau", rule)]);
+    service.send("app.n", [json!({ "url": "http://other.invalid/" })]);
+    service.logs("host 'other.invalid' is not in 'http.hosts' of rules.toml");
+    service.send("app.n", [json!({ "url": format!("http://127.0.0.1:{port}/in?a=1") })]);
+    let said = peer.join().expect("it was called");
+    assert!(said.starts_with("POST /in?a=1 HTTP/1.1\r\n"), "{said}");
+    assert!(said.to_lowercase().contains("\r\nx-from: rules\r\n"), "{said}");
+}
+
+#[test]
+fn a_full_bus_loses_the_oldest_and_counts_them() {
+    // Each event takes a while, so that more come than go.
+    let rule = r#"
+rule { name = "slow", inputs = { "app.n" }, capabilities = { "log" },
+  on = function(event)
+    local sum = 0
+    for turn = 1, 300000 do sum += turn end
+    if event.n == "last" then log.info("the last one came") end
+  end }
+"#;
+    let config = "[bus]\nevents = 16\n[limits]\ndeadline = \"10s\"\n";
+    let service = Service::configured(config, &[("slow.luau", rule)]);
+    let last = std::iter::once(json!({ "n": "last" }));
+    let answer = service.send("app.n", (0..2000).map(|n| json!({ "n": n })).chain(last));
+    assert_eq!(answer["accepted"], 2001, "who sends never waits");
+    service.logs("the last one came");
+    let dropped = until(|| service.status()["bus"]["dropped"].as_u64().filter(|dropped| *dropped > 0));
+    let handled = until(|| {
+        let handled = service.status()["handled"].as_u64()?;
+        (handled + service.status()["bus"]["dropped"].as_u64()? == 2001).then_some(handled)
+    });
+    assert!(dropped > 0 && handled < 2001);
+    assert!(service.metrics().contains("edgekit_rules_bus_dropped_total{topic=\"app.n\"} "));
+}
