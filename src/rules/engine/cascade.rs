@@ -118,7 +118,7 @@ impl Engine {
             }
         }
         seat.metrics.events_in += 1;
-        let from = (seat.calls % SAMPLE == 0).then(|| self.options.clock.monotonic());
+        let from = seat.calls.is_multiple_of(SAMPLE).then(|| self.options.clock.monotonic());
         let ended = seat.rule.on(topic, data, origin.at, &mut self.cascade.effects);
         let took = from.map(|from| self.options.clock.monotonic().saturating_sub(from));
         if key.is_none() && ended.is_err() {
@@ -171,8 +171,10 @@ impl Engine {
             let due = Due::Alarm { generation: self.serving.number, node, alarm: alarm.id };
             self.timers.arm(origin.boot.saturating_add(alarm.after), due);
         }
-        let (rule, generation) = (seat.rule.info.name.clone(), self.serving.number);
-        self.deed(&rule, generation, effects.actions.drain(..), origin);
+        if !effects.actions.is_empty() {
+            let (rule, generation) = (seat.rule.info.name.clone(), self.serving.number);
+            self.deed(&rule, generation, effects.actions.drain(..), origin);
+        }
         self.cascade.effects = effects;
     }
 
