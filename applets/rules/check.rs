@@ -3,15 +3,15 @@
 //! Neighbours: `load` compiles and orders, `problem` shows.
 
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use edgekit_core::{Ctx, Error, Exit, Finding, Paths, Status, json};
+use edgekit_core::{Ctx, Environment, Error, Exit, Finding, Paths, Status, json};
 use edgekit_rules::{Generation, Options};
 use serde_json::json;
 
 use crate::folder::{self, Source};
-use crate::load;
 use crate::problem::{self, Problem};
+use crate::{config, entry, load};
 
 /// The name of standard input, in faults.
 const STDIN: &str = "stdin";
@@ -74,28 +74,34 @@ pub(crate) fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
-/// What `edgekit doctor` shows: whether the rules of this machine are sound, and whether a service runs.
+/// What `edgekit doctor` shows: whether the configuration and the rules of this machine are sound.
 pub(crate) fn doctor(ctx: &mut Ctx) -> Vec<Finding> {
     let places = Paths::process();
-    let folder = places.config.join("rules");
-    let rules = if folder.exists() {
-        state_of(ctx, &folder)
-    } else {
-        Finding::new("rules", Status::Works, format!("no folder '{}' yet", folder.display()))
+    let faulty = |fault: String| {
+        let finding = Finding::new("rules", Status::Limited, fault);
+        vec![finding.hint("'edgekit rules check' shows every fault")]
     };
-    vec![rules]
-}
-
-fn state_of(ctx: &Ctx, folder: &Path) -> Finding {
-    let options = Options { clock: ctx.clock().clone(), ..Options::default() };
+    let config = match entry::read(&places, &Environment::process(), None) {
+        Ok(loaded) => loaded.get::<config::Rules>().map_err(|error| error.to_string()),
+        Err(problems) => Err(problems.0.first().map(ToString::to_string).unwrap_or_default()),
+    };
+    let config = match config {
+        Ok(config) => config,
+        Err(fault) => return faulty(fault),
+    };
+    let folder = load::folder(&config, &places.config);
+    let shown = folder.display();
+    if !folder.exists() {
+        return vec![Finding::new("rules", Status::Works, format!("no folder '{shown}' yet"))];
+    }
+    let options = load::options(&config, ctx.clock());
     let checked =
-        load::sources(&[folder.to_owned()]).and_then(|sources| load::generation(&sources, &options));
+        load::sources(std::slice::from_ref(&folder)).and_then(|sources| load::generation(&sources, &options));
     match checked {
         Ok(generation) => {
             let rules = count(generation.rules().len(), "rule");
-            Finding::new("rules", Status::Works, format!("{rules} in '{}'", folder.display()))
+            vec![Finding::new("rules", Status::Works, format!("{rules} in '{shown}'"))]
         }
-        Err(problems) => Finding::new("rules", Status::Limited, problem::summary(&problems))
-            .hint("'edgekit rules check' shows every fault"),
+        Err(problems) => faulty(problem::summary(&problems)),
     }
 }

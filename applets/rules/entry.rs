@@ -115,7 +115,8 @@ fn loaded(sub: &ArgMatches, places: &Paths, ctx: &mut Ctx) -> Result<Loaded, Err
     read(places, &environment, file).map_err(|problems| problems.show(ctx))
 }
 
-fn read(
+/// The configuration of this place.
+pub(crate) fn read(
     places: &Paths,
     environment: &Environment,
     file: Option<&std::path::Path>,
