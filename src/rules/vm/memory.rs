@@ -81,15 +81,18 @@ impl Ledger {
 }
 
 impl Account {
-    /// Notes what a call made the heap grow by, and walks if that could be too much.
+    /// True if a walk is due before the next call: not within the one that made it so, whose time may be over.
     #[inline]
-    pub(crate) fn note(&self, lua: &Lua, before: usize, limit: usize) {
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.estimate.get() > self.walk_at.get() || self.overdrawn.get().is_some()
+    }
+
+    /// Notes what a call made the heap grow by.
+    #[inline]
+    pub(crate) fn note(&self, lua: &Lua, before: usize) {
         let grown = lua.used_memory().cast_signed() - before.cast_signed();
         let estimate = (self.estimate.get() + grown).max(0);
         self.estimate.set(estimate);
-        if estimate > self.walk_at.get() {
-            self.walk(lua, limit);
-        }
     }
 
     /// Bytes it keeps, exactly, if the heap can be walked.

@@ -243,7 +243,7 @@ impl Inner {
         effects: &mut Effects,
         act: impl FnOnce() -> mlua::Result<R>,
     ) -> Result<R, Fault> {
-        if call.account.overdrawn.get().is_some() {
+        if call.account.is_doubted() {
             self.recheck(call)?;
         }
         let before = self.lua.used_memory();
@@ -271,7 +271,7 @@ impl Inner {
                 Err(Fault::at(FaultKind::Runtime, &call.place.file, 0, message).of(call.name))
             }
         };
-        call.account.note(&self.lua, before, self.limits.rule_memory);
+        call.account.note(&self.lua, before);
         let mut out = self.state.out.borrow_mut();
         match &result {
             Ok(_) if !out.is_empty() => {
