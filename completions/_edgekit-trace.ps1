@@ -29,6 +29,8 @@ Register-ArgumentCompleter -Native -CommandName 'edgekit-trace' -ScriptBlock {
             [CompletionResult]::new('--cmd', '--cmd', [CompletionResultType]::ParameterName, 'Run this once all is attached; ends with it')
             [CompletionResult]::new('--probe-filter', '--probe-filter', [CompletionResultType]::ParameterName, 'Leave out probes whose name does not match')
             [CompletionResult]::new('--ring', '--ring', [CompletionResultType]::ParameterName, 'Size of the event buffer, such as 16K or 4M [256K]')
+            [CompletionResult]::new('--hook', '--hook', [CompletionResultType]::ParameterName, 'Let Lua see, drop or change lines: edgekit-rules(7)')
+            [CompletionResult]::new('--hook-allow', '--hook-allow', [CompletionResultType]::ParameterName, 'Let hooks also start programs: exec')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'text or json, as bpftrace prints them [text]')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'text or json, as bpftrace prints them [text]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write there instead of standard output')

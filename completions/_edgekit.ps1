@@ -26,6 +26,7 @@ Register-ArgumentCompleter -Native -CommandName 'edgekit' -ScriptBlock {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Trace the kernel and count, with bpftrace''s language')
+            [CompletionResult]::new('rules', 'rules', [CompletionResultType]::ParameterValue, 'Run Lua rules on events, and check, test and replay them')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Explain a command or a topic')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Show a manual page')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the applets of this build')
@@ -48,6 +49,8 @@ Register-ArgumentCompleter -Native -CommandName 'edgekit' -ScriptBlock {
             [CompletionResult]::new('--cmd', '--cmd', [CompletionResultType]::ParameterName, 'Run this once all is attached; ends with it')
             [CompletionResult]::new('--probe-filter', '--probe-filter', [CompletionResultType]::ParameterName, 'Leave out probes whose name does not match')
             [CompletionResult]::new('--ring', '--ring', [CompletionResultType]::ParameterName, 'Size of the event buffer, such as 16K or 4M [256K]')
+            [CompletionResult]::new('--hook', '--hook', [CompletionResultType]::ParameterName, 'Let Lua see, drop or change lines: edgekit-rules(7)')
+            [CompletionResult]::new('--hook-allow', '--hook-allow', [CompletionResultType]::ParameterName, 'Let hooks also start programs: exec')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'text or json, as bpftrace prints them [text]')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'text or json, as bpftrace prints them [text]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write there instead of standard output')
@@ -101,6 +104,101 @@ Register-ArgumentCompleter -Native -CommandName 'edgekit' -ScriptBlock {
             break
         }
         'edgekit;trace;explain' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit;rules' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Compile rules, run them dry, and name every fault')
+            [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Run the fixtures *_test.toml and *_test.json beside the rules')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run the rules as a daemon')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the rules of the running service and what they did')
+            [CompletionResult]::new('watch', 'watch', [CompletionResultType]::ParameterValue, 'Show events, actions and reloads of the running service as they happen')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Show how rules depend on each other, and in which order they run')
+            [CompletionResult]::new('record', 'record', [CompletionResultType]::ParameterValue, 'Record the events and actions of the running service to a file')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Feed a recording to rules, and show what they do otherwise')
+            [CompletionResult]::new('examples', 'examples', [CompletionResultType]::ParameterValue, 'List or print the examples this file brings along')
+            break
+        }
+        'edgekit;rules;check' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON object a fault, then one that sums up')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit;rules;test' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
+            [CompletionResult]::new('--junit', '--junit', [CompletionResultType]::ParameterName, 'Write the results there as JUnit XML')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--coverage', '--coverage', [CompletionResultType]::ParameterName, 'Show the lines no fixture reaches')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON object a fixture, then one that sums up')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit;rules;run' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
+            [CompletionResult]::new('--instance', '--instance', [CompletionResultType]::ParameterName, 'Tell this service from others on the machine')
+            [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'How long the end may take [30s]')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'text, logfmt, json or journal [text]')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'What is logged, such as debug or info,http=debug [info]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit;rules;list' {
+            [CompletionResult]::new('--instance', '--instance', [CompletionResultType]::ParameterName, 'The service started with ''--instance NAME''')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON object a rule')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit;rules;watch' {
+            [CompletionResult]::new('--instance', '--instance', [CompletionResultType]::ParameterName, 'The service started with ''--instance NAME''')
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Only these: event, action, reload')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'End after this many lines')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON object a line')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit;rules;explain' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'text, dot (Graphviz) or svg [text]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit;rules;record' {
+            [CompletionResult]::new('--instance', '--instance', [CompletionResultType]::ParameterName, 'The service started with ''--instance NAME''')
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'End after this long, such as 5m [until Ctrl-C]')
+            [CompletionResult]::new('--events', '--events', [CompletionResultType]::ParameterName, 'End after this many events')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit;rules;replay' {
+            [CompletionResult]::new('--against', '--against', [CompletionResultType]::ParameterName, 'The rules to try [the configured folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON object a difference, then one that sums up')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit;rules;examples' {
+            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Write all of them there, with their fixtures')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

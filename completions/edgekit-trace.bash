@@ -35,7 +35,7 @@ _edgekit__trace() {
 
     case "${cmd}" in
         edgekit__trace)
-            opts="-e -p -c -k -f -o -B -q -v -l -d -h --program --pid --cmd --probe-filter --ring --unsafe --verify-llvm-ir --format --json --output --buffer --quiet --no-warnings --verbose --list --dry-run --debug --info --color --help doctor list tools explain"
+            opts="-e -p -c -k -f -o -B -q -v -l -d -h --program --pid --cmd --probe-filter --ring --hook --hook-allow --unsafe --verify-llvm-ir --format --json --output --buffer --quiet --no-warnings --verbose --list --dry-run --debug --info --color --help doctor list tools explain"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -71,6 +71,14 @@ _edgekit__trace() {
                     ;;
                 --ring)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hook)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hook-allow)
+                    COMPREPLY=($(compgen -W "exec" -- "${cur}"))
                     return 0
                     ;;
                 --format)

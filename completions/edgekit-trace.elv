@@ -26,6 +26,8 @@ set edit:completion:arg-completer[edgekit-trace] = {|@words|
             cand --cmd 'Run this once all is attached; ends with it'
             cand --probe-filter 'Leave out probes whose name does not match'
             cand --ring 'Size of the event buffer, such as 16K or 4M [256K]'
+            cand --hook 'Let Lua see, drop or change lines: edgekit-rules(7)'
+            cand --hook-allow 'Let hooks also start programs: exec'
             cand -f 'text or json, as bpftrace prints them [text]'
             cand --format 'text or json, as bpftrace prints them [text]'
             cand -o 'Write there instead of standard output'

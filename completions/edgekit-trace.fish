@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_edgekit_trace_global_optspecs
-    string join \n e/program= p/pid= c/cmd= probe-filter= ring= unsafe k verify-llvm-ir f/format= json o/output= B/buffer= q/quiet no-warnings v/verbose l/list dry-run d/debug= info color= h/help
+    string join \n e/program= p/pid= c/cmd= probe-filter= ring= hook= hook-allow= unsafe k verify-llvm-ir f/format= json o/output= B/buffer= q/quiet no-warnings v/verbose l/list dry-run d/debug= info color= h/help
 end
 
 function __fish_edgekit_trace_needs_command
@@ -29,6 +29,8 @@ complete -c edgekit-trace -n "__fish_edgekit_trace_needs_command" -s p -l pid -d
 complete -c edgekit-trace -n "__fish_edgekit_trace_needs_command" -s c -l cmd -d 'Run this once all is attached; ends with it' -r
 complete -c edgekit-trace -n "__fish_edgekit_trace_needs_command" -l probe-filter -d 'Leave out probes whose name does not match' -r
 complete -c edgekit-trace -n "__fish_edgekit_trace_needs_command" -l ring -d 'Size of the event buffer, such as 16K or 4M [256K]' -r
+complete -c edgekit-trace -n "__fish_edgekit_trace_needs_command" -l hook -d 'Let Lua see, drop or change lines: edgekit-rules(7)' -r -F
+complete -c edgekit-trace -n "__fish_edgekit_trace_needs_command" -l hook-allow -d 'Let hooks also start programs: exec' -r -f -a "exec\t''"
 complete -c edgekit-trace -n "__fish_edgekit_trace_needs_command" -s f -l format -d 'text or json, as bpftrace prints them [text]' -r
 complete -c edgekit-trace -n "__fish_edgekit_trace_needs_command" -s o -l output -d 'Write there instead of standard output' -r -F
 complete -c edgekit-trace -n "__fish_edgekit_trace_needs_command" -s B -l buffer -d 'none, line or full: when output is written [line]' -r

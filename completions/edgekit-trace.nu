@@ -1,5 +1,9 @@
 module completions {
 
+  def "nu-complete edgekit-trace hook-allow" [] {
+    [ "exec" ]
+  }
+
   def "nu-complete edgekit-trace color" [] {
     [ "auto" "always" "never" ]
   }
@@ -11,6 +15,8 @@ module completions {
     --cmd(-c): string         # Run this once all is attached; ends with it
     --probe-filter: string    # Leave out probes whose name does not match
     --ring: string            # Size of the event buffer, such as 16K or 4M [256K]
+    --hook: path              # Let Lua see, drop or change lines: edgekit-rules(7)
+    --hook-allow: string@"nu-complete edgekit-trace hook-allow" # Let hooks also start programs: exec
     --unsafe                  # Allow system() and other calls that change things
     -k                        # Warn when a read or a lookup fails
     --verify-llvm-ir          # Does nothing: there is no LLVM

@@ -27,6 +27,7 @@ end
 complete -c edgekit -n "__fish_edgekit_needs_command" -s h -l help -d 'Print help'
 complete -c edgekit -n "__fish_edgekit_needs_command" -s V -l version -d 'Print version'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "trace" -d 'Trace the kernel and count, with bpftrace\'s language'
+complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "rules" -d 'Run Lua rules on events, and check, test and replay them'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "help" -d 'Explain a command or a topic'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "man" -d 'Show a manual page'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "list" -d 'List the applets of this build'
@@ -43,6 +44,8 @@ complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_se
 complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s c -l cmd -d 'Run this once all is attached; ends with it' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -l probe-filter -d 'Leave out probes whose name does not match' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -l ring -d 'Size of the event buffer, such as 16K or 4M [256K]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -l hook -d 'Let Lua see, drop or change lines: edgekit-rules(7)' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -l hook-allow -d 'Let hooks also start programs: exec' -r -f -a "exec\t''"
 complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s f -l format -d 'text or json, as bpftrace prints them [text]' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s o -l output -d 'Write there instead of standard output' -r -F
 complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and not __fish_seen_subcommand_from doctor list tools explain" -s B -l buffer -d 'none, line or full: when output is written [line]' -r
@@ -84,6 +87,85 @@ complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and __fish_seen_s
 always\t''
 never\t''"
 complete -c edgekit -n "__fish_edgekit_using_subcommand trace; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and not __fish_seen_subcommand_from check test run list watch explain record replay examples" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and not __fish_seen_subcommand_from check test run list watch explain record replay examples" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and not __fish_seen_subcommand_from check test run list watch explain record replay examples" -f -a "check" -d 'Compile rules, run them dry, and name every fault'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and not __fish_seen_subcommand_from check test run list watch explain record replay examples" -f -a "test" -d 'Run the fixtures *_test.toml and *_test.json beside the rules'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and not __fish_seen_subcommand_from check test run list watch explain record replay examples" -f -a "run" -d 'Run the rules as a daemon'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and not __fish_seen_subcommand_from check test run list watch explain record replay examples" -f -a "list" -d 'List the rules of the running service and what they did'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and not __fish_seen_subcommand_from check test run list watch explain record replay examples" -f -a "watch" -d 'Show events, actions and reloads of the running service as they happen'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and not __fish_seen_subcommand_from check test run list watch explain record replay examples" -f -a "explain" -d 'Show how rules depend on each other, and in which order they run'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and not __fish_seen_subcommand_from check test run list watch explain record replay examples" -f -a "record" -d 'Record the events and actions of the running service to a file'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and not __fish_seen_subcommand_from check test run list watch explain record replay examples" -f -a "replay" -d 'Feed a recording to rules, and show what they do otherwise'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and not __fish_seen_subcommand_from check test run list watch explain record replay examples" -f -a "examples" -d 'List or print the examples this file brings along'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from check" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from check" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from check" -l json -d 'One JSON object a fault, then one that sums up'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from test" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from test" -l junit -d 'Write the results there as JUnit XML' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from test" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from test" -l coverage -d 'Show the lines no fixture reaches'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from test" -l json -d 'One JSON object a fixture, then one that sums up'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from run" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from run" -l instance -d 'Tell this service from others on the machine' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from run" -l drain -d 'How long the end may take [30s]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from run" -l log-format -d 'text, logfmt, json or journal [text]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from run" -l log-level -d 'What is logged, such as debug or info,http=debug [info]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from run" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from list" -l instance -d 'The service started with \'--instance NAME\'' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from list" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from list" -l json -d 'One JSON object a rule'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from watch" -l instance -d 'The service started with \'--instance NAME\'' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from watch" -l only -d 'Only these: event, action, reload' -r -f -a "event\t''
+action\t''
+reload\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from watch" -l count -d 'End after this many lines' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from watch" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from watch" -l json -d 'One JSON object a line'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from explain" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from explain" -l format -d 'text, dot (Graphviz) or svg [text]' -r -f -a "text\t''
+dot\t''
+svg\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from explain" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from record" -l instance -d 'The service started with \'--instance NAME\'' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from record" -l for -d 'End after this long, such as 5m [until Ctrl-C]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from record" -l events -d 'End after this many events' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from record" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from record" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from replay" -l against -d 'The rules to try [the configured folder]' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from replay" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from replay" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from replay" -l json -d 'One JSON object a difference, then one that sums up'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from replay" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from examples" -l write -d 'Write all of them there, with their fixtures' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from examples" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from examples" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c edgekit -n "__fish_edgekit_using_subcommand help" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"

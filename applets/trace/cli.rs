@@ -83,6 +83,10 @@ pub struct Request {
     pub buffering: Buffering,
     pub probe_filter: Option<String>,
     pub ring_bytes: Option<u32>,
+    /// Files of hooks, in order.
+    pub hooks: Vec<PathBuf>,
+    /// What hooks may do beyond the harmless.
+    pub hook_allow: Vec<String>,
 }
 
 fn flag(id: &'static str, help: &'static str) -> Arg {
@@ -140,6 +144,15 @@ fn program_args() -> Vec<Arg> {
         value("cmd", "COMMAND", "Run this once all is attached; ends with it").short('c'),
         value("probe-filter", "REGEX", "Leave out probes whose name does not match").hide_short_help(true),
         value("ring", "BYTES", "Size of the event buffer, such as 16K or 4M [256K]").hide_short_help(true),
+        value("hook", "FILE", "Let Lua see, drop or change lines: edgekit-rules(7)")
+            .action(ArgAction::Append)
+            .value_parser(value_parser!(PathBuf)),
+        value("hook-allow", "WHAT", "Let hooks also start programs: exec")
+            .action(ArgAction::Append)
+            .value_parser(["exec"])
+            .hide_possible_values(true)
+            .requires("hook")
+            .hide_short_help(true),
         flag("unsafe", "Allow system() and other calls that change things"),
         Arg::new("check-helpers")
             .short('k')
@@ -219,6 +232,8 @@ impl Request {
             warnings: !matches.get_flag("no-warnings"),
             buffering: buffering(text("buffer").as_deref())?,
             probe_filter: text("probe-filter"),
+            hooks: matches.get_many::<PathBuf>("hook").into_iter().flatten().cloned().collect(),
+            hook_allow: many(matches, "hook-allow"),
             ring_bytes: text("ring").map(|word| parse_size(&word)).transpose()?,
         })
     }

@@ -15,6 +15,7 @@ use crate::cli::{Buffering, OutputFormat, Refused, Request, Script};
 use crate::compile::{self, Compiled};
 use crate::output::{BpftraceJson, Output, OwnJson, Sink, Text};
 use crate::probes::Probes;
+use crate::run::judge::Judge;
 use crate::run::reject::{self, Refusal};
 use crate::run::session::{self, Job, Options, RunError};
 use crate::run::{load, target};
@@ -138,6 +139,7 @@ fn trace(ctx: &mut Ctx, request: &Request, script: &Script) -> Result<Exit, Erro
     if !request.stages.is_empty() {
         return Ok(Exit::OK);
     }
+    let judge = if request.hooks.is_empty() { None } else { Some(judge(ctx, request)?) };
     let maps = match load::Maps::create(plan, codes, request.ring_bytes) {
         Ok(maps) => maps,
         Err(error) => return refused(ctx, request, error, &compiled),
@@ -169,6 +171,7 @@ fn trace(ctx: &mut Ctx, request: &Request, script: &Script) -> Result<Exit, Erro
         clock: ctx.clock().clone(),
         child: request.command.as_deref().map(target::child).transpose()?,
         process,
+        judge,
         options: Options {
             quiet: request.quiet,
             warnings: request.warnings,
@@ -182,6 +185,17 @@ fn trace(ctx: &mut Ctx, request: &Request, script: &Script) -> Result<Exit, Erro
         Ok(code) => Ok(Exit::code(code)),
         Err(error) => failed(error),
     }
+}
+
+/// What the hooks make of the run's output.
+#[cfg(feature = "hooks")]
+fn judge(ctx: &mut Ctx, request: &Request) -> Result<Box<dyn Judge>, Error> {
+    crate::hooks::open(ctx, &request.hooks, &request.hook_allow)
+}
+
+#[cfg(not(feature = "hooks"))]
+fn judge(_: &mut Ctx, _: &Request) -> Result<Box<dyn Judge>, Error> {
+    Err(Error::new(Exit::USAGE, "--hook: this edgekit was built without rules"))
 }
 
 fn max_cat_bytes() -> u64 {

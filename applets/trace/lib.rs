@@ -2,7 +2,7 @@
 //!
 //! The way of a program: `script` (its text) → `syntax` (tree) → `sema` (typed `tree`, asking `probes` and the
 //! kernel's types) → `lower` (`plan`) → `edgekit_bpf` (bytecode) → `run` (kernel objects and the loop) → `output`
-//! with `symbols` (text and JSON). `compile` puts the phases in a row, `cli` and `entry` are the command line,
+//! with `symbols` (text and JSON), after `hooks` (Lua) had their say. `compile` puts the phases in a row, `cli` and `entry` are the command line,
 //! `doctor`, `list` and `tools` the verbs that trace nothing. [`APPLET`] is all the binary sees.
 
 #![forbid(unsafe_code)]
@@ -13,6 +13,8 @@ pub mod diag;
 mod doctor;
 mod entry;
 pub mod filter;
+#[cfg(feature = "hooks")]
+pub mod hooks;
 pub mod list;
 pub mod lower;
 mod manual;

@@ -29,6 +29,10 @@ pub(crate) const MANUAL: Manual = Manual {
             does: "options of the program come after --",
         },
         Example {
+            command: "echo 'hook { name = \"h\", on = \"trace.event\", run = drop }' > h.luau; edgekit trace opensnoop -c ls --hook h.luau",
+            does: "let a hook in Lua judge each line (this one drops all); edgekit-rules(7) has the fields of an event",
+        },
+        Example {
             command: "edgekit trace -lv 'tracepoint:sched:sched_switch'",
             does: "list probes and their arguments",
         },

@@ -150,6 +150,9 @@ pub struct VarDef {
 pub struct EventDef {
     pub kind: EventKind,
     pub args: Vec<Ty>,
+    /// What the script calls each argument, where it has a plain name: `pid`, `filename` of `str(args.filename)`.
+    /// Empty for what the compiler sends by itself.
+    pub names: Vec<Option<Rc<str>>>,
     pub span: Span,
 }
 
@@ -205,6 +208,27 @@ pub enum EventKind {
     HelperError {
         what: Rc<str>,
     },
+}
+
+impl EventKind {
+    /// The function of the language that sends it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            EventKind::Printf { level: PrintLevel::Out, .. } => "printf",
+            EventKind::Printf { level: PrintLevel::Warn, .. } => "warnf",
+            EventKind::Printf { level: PrintLevel::Error, .. } => "errorf",
+            EventKind::PrintValue | EventKind::PrintMap { .. } | EventKind::PrintMapEntry { .. } => "print",
+            EventKind::Clear { .. } => "clear",
+            EventKind::Zero { .. } => "zero",
+            EventKind::DeleteKey { .. } => "delete",
+            EventKind::Time { .. } => "time",
+            EventKind::Join { .. } => "join",
+            EventKind::Cat { .. } => "cat",
+            EventKind::System { .. } => "system",
+            EventKind::Exit => "exit",
+            EventKind::HelperError { .. } => "helper",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

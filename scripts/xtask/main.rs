@@ -32,23 +32,34 @@ fn main() -> ExitCode {
         )
         .subcommand(Command::new("arrows").about("Check the dependencies between crates"))
         .subcommand(
-            Command::new("size").about("Check the size ledger, scripts/size.toml").arg(
-                Arg::new("file")
-                    .value_name("FILE")
-                    .required(true)
-                    .value_parser(clap::value_parser!(PathBuf))
-                    .help("The built file; with its symbols, also the rooms are measured"),
-            ),
+            Command::new("size")
+                .about("Check the size ledger, scripts/size.toml")
+                .arg(
+                    Arg::new("file")
+                        .value_name("FILE")
+                        .required(true)
+                        .value_parser(clap::value_parser!(PathBuf))
+                        .help("The built file; with its symbols, also the rooms are measured"),
+                )
+                .arg(
+                    Arg::new("build")
+                        .long("build")
+                        .value_name("NAME")
+                        .default_value("default")
+                        .help("Its table in the ledger"),
+                ),
         )
         .subcommand(Command::new("house").about("Check the shape of the source files"))
         .get_matches();
     let result = match matches.subcommand() {
         Some(("gen", matches)) => r#gen::run(&root(), matches.get_flag("check")),
         Some(("arrows", _)) => arrows::run(&root()),
-        Some(("size", matches)) => match matches.get_one::<PathBuf>("file") {
-            Some(file) => size::run(&root(), file),
-            None => Ok(Vec::new()),
-        },
+        Some(("size", matches)) => {
+            match (matches.get_one::<PathBuf>("file"), matches.get_one::<String>("build")) {
+                (Some(file), Some(build)) => size::run(&root(), file, build),
+                _ => Ok(Vec::new()),
+            }
+        }
         _ => house::run(&root()),
     };
     let findings = result.unwrap_or_else(|failure| vec![failure.to_string()]);

@@ -1,7 +1,8 @@
-//! `xtask size FILE`: the shipped file against its ledger, `scripts/size.toml`.
+//! `xtask size FILE [--build NAME]`: a file against its ledger in `scripts/size.toml`.
 //!
-//! The total and the sections can always be had. Rooms need symbols, which the shipped file has
-//! not: give it the same build before stripping to see where the code comes from.
+//! Each build that is checked has a table there: `default` is the file that is shipped, `slim` holds the
+//! tracer alone. The total and the sections can always be had. Rooms need symbols, which the shipped file
+//! has not: give it the same build before stripping to see where the code comes from.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,15 +16,25 @@ use crate::{Failure, Findings};
 /// The room of code that belongs to no named crate.
 const REST: &str = "system";
 
-pub(crate) fn run(root: &Path, file: &Path) -> Result<Findings, Failure> {
+/// The code of C++ libraries: Luau, and the C++ library it brings along.
+const CPP: &str = "C++";
+/// What C++ gives a plain name, so that C can call it: the interface of Lua.
+const LUA: [&str; 4] = ["lua_", "luaL_", "luau_", "luaopen_"];
+/// The C and assembly of AWS-LC, whose names all begin like this.
+const AWS_LC: &str = "aws_lc";
+
+pub(crate) fn run(root: &Path, file: &Path, build: &str) -> Result<Findings, Failure> {
     let ledger: Table = fs::read_to_string(root.join("scripts/size.toml"))?.parse()?;
     let bytes = fs::read(file).map_err(|error| format!("cannot read '{}': {error}", file.display()))?;
     let object = object::File::parse(&*bytes)?;
+    let build =
+        table(&ledger, "build").find(|(name, _)| *name == build).and_then(|(_, table)| table.as_table());
+    let build = build.ok_or("size.toml has no such build")?;
     let mut report = Report::default();
     // Symbols and line tables are not shipped, so they do not count.
     let debug: u64 = object.sections().filter(is_stripped).map(|section| section.size()).sum();
-    report.line("total", (bytes.len() as u64).saturating_sub(debug), limit(ledger.get("total")));
-    for (name, value) in table(&ledger, "section") {
+    report.line("total", (bytes.len() as u64).saturating_sub(debug), limit(build.get("total")));
+    for (name, value) in table(build, "section") {
         let size = object.section_by_name(name).map_or(0, |section| section.size());
         report.line(name, size, limit(Some(value)));
     }
@@ -31,7 +42,7 @@ pub(crate) fn run(root: &Path, file: &Path) -> Result<Findings, Failure> {
     if by_crate.is_empty() {
         println!("rooms: not measured, the file has no symbols");
     } else {
-        rooms(&mut report, &ledger, by_crate);
+        rooms(&mut report, build, by_crate);
     }
     Ok(report.findings)
 }
@@ -55,9 +66,9 @@ impl Report {
     }
 }
 
-fn rooms(report: &mut Report, ledger: &Table, mut by_crate: BTreeMap<String, u64>) {
+fn rooms(report: &mut Report, build: &Table, mut by_crate: BTreeMap<String, u64>) {
     let mut rest_limit = None;
-    for (room, value) in table(ledger, "room") {
+    for (room, value) in table(build, "room") {
         let limit = limit(value.get("limit"));
         if room == REST {
             rest_limit = limit;
@@ -90,6 +101,13 @@ fn crate_of(symbol: &str) -> &str {
     if let Some(path) = symbol.strip_prefix("_R") {
         return in_v0(path).unwrap_or("unknown");
     }
+    if symbol.starts_with(AWS_LC) {
+        return AWS_LC;
+    }
+    // Rust's older mangling looks like that of C++, but for a hash at its end.
+    if symbol.starts_with("_Z") && !has_hash(symbol) || LUA.iter().any(|prefix| symbol.starts_with(prefix)) {
+        return CPP;
+    }
     match symbol.strip_prefix("_ZN").and_then(identifier) {
         // `<alloc::vec::Vec<T> as …>` stands as `_$LT$alloc..vec..Vec$LT$T…`.
         Some(name) => match name.strip_prefix("_$LT$") {
@@ -100,6 +118,14 @@ fn crate_of(symbol: &str) -> &str {
         },
         None => "C and assembly",
     }
+}
+
+/// `…17h0123456789abcdefE`, maybe with what LLVM put behind it.
+fn has_hash(symbol: &str) -> bool {
+    symbol.split_once("17h").is_some_and(|(_, hash)| {
+        hash.get(..16).is_some_and(|hash| hash.bytes().all(|digit| digit.is_ascii_hexdigit()))
+            && hash.as_bytes().get(16) == Some(&b'E')
+    })
 }
 
 /// The first crate root of a path: `C`, maybe a disambiguator `s…_`, then the crate's name.
@@ -141,8 +167,13 @@ mod tests {
     fn both_manglings_name_their_crate() {
         assert_eq!(crate_of("_RNvNtCs1234_7edgekit6launch3run"), "edgekit");
         assert_eq!(crate_of("_RINvNtCsabCd_12edgekit_core4text4nearE"), "edgekit_core");
-        assert_eq!(crate_of("_ZN12clap_builder7builder3fooE"), "clap_builder");
-        assert_eq!(crate_of("_ZN33_$LT$alloc..vec..Vec$LT$T$GT$$GT$E"), "alloc");
+        assert_eq!(crate_of("_ZN12clap_builder7builder3foo17h0123456789abcdefE"), "clap_builder");
+        assert_eq!(crate_of("_ZN33_$LT$alloc..vec..Vec$LT$T$GT$$GT$17h0123456789abcdefE.llvm.7"), "alloc");
+        assert_eq!(crate_of("_ZN4Luau7compileEv"), "C++");
+        assert_eq!(crate_of("_ZL12luaH_getnumP9lua_State"), "C++");
+        assert_eq!(crate_of("_ZNSt3__112basic_stringIcE6appendEPKc"), "C++");
+        assert_eq!(crate_of("luaL_checkinteger"), "C++");
+        assert_eq!(crate_of("aws_lc_0_35_0_EVP_DigestInit"), "aws_lc");
         assert_eq!(crate_of("memcpy"), "C and assembly");
         assert_eq!(crate_of("_R"), "unknown");
     }

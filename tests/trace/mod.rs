@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod exact;
+mod hooks;
 mod losses;
 mod running;
 mod tools;

@@ -134,7 +134,8 @@ impl Gen<'_> {
             return;
         }
         let what = helpers::name(helper).unwrap_or("helper").into();
-        let def = EventDef { kind: EventKind::HelperError { what }, args: vec![Ty::I32], span: self.span };
+        let kind = EventKind::HelperError { what };
+        let def = EventDef { kind, args: vec![Ty::I32], names: Vec::new(), span: self.span };
         let event = Event::new(def.clone());
         let id = EventId((self.events.len() + self.tables.failures.len()) as u32);
         self.tables.failures.push(def);

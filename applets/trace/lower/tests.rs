@@ -71,7 +71,7 @@ fn local(ty: Ty, in_memory: bool) -> VarDef {
 }
 
 fn event(kind: EventKind, args: Vec<Ty>) -> EventDef {
-    EventDef { kind, args, span: Span::default() }
+    EventDef { kind, args, names: Vec::new(), span: Span::default() }
 }
 
 fn print(format: &str) -> EventKind {

@@ -176,6 +176,24 @@ impl<'a> MapDump<'a> {
         self.places.clear();
     }
 
+    /// Keeps, of the entries that `view` shows, those that are wanted; each is asked for in printing order, with
+    /// its place among how many.
+    pub fn keep_shown(
+        &mut self,
+        view: View,
+        mut wanted: impl FnMut(Option<Value<'_>>, &Folded, (usize, usize)) -> bool,
+    ) {
+        self.sort();
+        let shown = self.entries(view).len();
+        self.entries.drain(..self.entries.len() - shown);
+        let key = self.map.def.key.as_ref();
+        let mut place = 0;
+        self.entries.retain(|entry| {
+            place += 1;
+            wanted(key.map(|ty| Value::new(ty, &entry.key)), &entry.value, (place, shown))
+        });
+    }
+
     /// With its `@`.
     pub fn name(&self) -> String {
         format!("@{}", self.map.def.name)

@@ -32,7 +32,7 @@ use crate::tree::PrintLevel;
 pub use event::CompiledFormat;
 pub use format::{Format, FormatError};
 pub use lines::{BpftraceJson, OwnJson};
-pub use map::{MapDump, View};
+pub use map::{Folded, MapDump, Shape, View};
 pub use sink::Sink;
 pub use text::Text;
 pub use value::{Resolver, Symbol, Value};
@@ -111,7 +111,7 @@ pub trait Output {
 }
 
 /// Name of a cause in JSON, and the words behind its count in text.
-fn loss_words(cause: crate::plan::Loss, count: u64) -> (&'static str, &'static str) {
+pub(crate) fn loss_words(cause: crate::plan::Loss, count: u64) -> (&'static str, &'static str) {
     use crate::plan::Loss;
     match (cause, count) {
         (Loss::RingFull, 1) => ("ring_full", "event did not fit the ring"),

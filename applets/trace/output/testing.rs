@@ -77,7 +77,7 @@ impl Noise {
 
 pub(super) fn printf_event(format: &str, args: Vec<Ty>) -> Event {
     let kind = EventKind::Printf { format: format.into(), level: PrintLevel::Out };
-    Event::new(EventDef { kind, args, span: Span::default() })
+    Event::new(EventDef { kind, args, names: Vec::new(), span: Span::default() })
 }
 
 pub(super) fn script_map(name: &str, key: Option<Ty>, value: Ty) -> ScriptMap {

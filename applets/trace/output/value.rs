@@ -393,12 +393,16 @@ fn write_inet(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(text.as_bytes());
 }
 
-fn array_parts<'a>(element: &'a Ty, count: u32, bytes: &'a [u8]) -> impl Iterator<Item = Value<'a>> {
+pub(crate) fn array_parts<'a>(
+    element: &'a Ty,
+    count: u32,
+    bytes: &'a [u8],
+) -> impl Iterator<Item = Value<'a>> {
     let size = element.size() as usize;
     (0..count as usize).map(move |i| Value::new(element, slice(bytes, i.saturating_mul(size), size)))
 }
 
-fn tuple_parts<'a>(tuple: &'a Tuple, bytes: &'a [u8]) -> impl Iterator<Item = Value<'a>> {
+pub(crate) fn tuple_parts<'a>(tuple: &'a Tuple, bytes: &'a [u8]) -> impl Iterator<Item = Value<'a>> {
     tuple.fields.iter().map(move |field| {
         Value::new(&field.ty, slice(bytes, field.offset as usize, field.ty.size() as usize))
     })
@@ -409,7 +413,7 @@ pub fn slice(bytes: &[u8], at: usize, size: usize) -> &[u8] {
     &rest[..size.min(rest.len())]
 }
 
-fn struct_fields(def: &Struct, resolver: &dyn Resolver) -> Rc<[Field]> {
+pub(crate) fn struct_fields(def: &Struct, resolver: &dyn Resolver) -> Rc<[Field]> {
     if def.fields.is_empty() {
         def.btf_id.and_then(|id| resolver.members(id)).unwrap_or_else(|| Rc::from([]))
     } else {
@@ -418,7 +422,7 @@ fn struct_fields(def: &Struct, resolver: &dyn Resolver) -> Rc<[Field]> {
 }
 
 /// Calls `then` with a member's value, a bitfield already cut out.
-fn with_member(field: &Field, bytes: &[u8], then: impl FnOnce(Value<'_>)) {
+pub(crate) fn with_member(field: &Field, bytes: &[u8], then: impl FnOnce(Value<'_>)) {
     let size = field.ty.size() as usize;
     let part = slice(bytes, field.offset as usize, size);
     match (field.bits, field.ty.as_int()) {

@@ -13,12 +13,13 @@ use std::time::Duration;
 use edgekit_core::Clock;
 
 use super::actions;
+use super::judge::{Judge, Line, Lost, Ruling, Shown};
 use super::tables::Tables;
 use crate::diag::{SourceMap, Span};
 use crate::output::event::argument;
 use crate::output::value::u64_at;
 use crate::output::{
-    CompiledFormat, Format, FormatError, HelperFailure, MapDump, Origin, Output, Place, Resolver, View,
+    CompiledFormat, Format, FormatError, HelperFailure, MapDump, Origin, Output, Place, Resolver, Value, View,
 };
 use crate::plan::{Event, Plan};
 use crate::tree::{EventKind, MapId, PrintLevel};
@@ -62,6 +63,7 @@ pub(super) struct Events<'s> {
     clock: Clock,
     max_cat_bytes: u64,
     scratch: Vec<u8>,
+    judge: Option<Box<dyn Judge + 's>>,
     /// Set by exit(): the code to end with. Later events belong to no run any more.
     pub(super) exit: Option<u8>,
     pub(super) failure: Option<Failure>,
@@ -76,12 +78,14 @@ pub(super) struct Parts<'s> {
     pub(super) resolver: &'s dyn Resolver,
     pub(super) clock: Clock,
     pub(super) max_cat_bytes: u64,
+    pub(super) judge: Option<Box<dyn Judge + 's>>,
 }
 
 impl<'s> Events<'s> {
     pub(super) fn new(parts: Parts<'s>) -> Result<Events<'s>, FormatError> {
-        let Parts { plan, sources, tables, output, resolver, clock, max_cat_bytes } = parts;
-        let handlers = plan.events.iter().map(handler).collect::<Result<_, _>>()?;
+        let Parts { plan, sources, tables, output, resolver, clock, max_cat_bytes, judge } = parts;
+        let judged = judge.is_some();
+        let handlers = plan.events.iter().map(|event| handler(event, judged)).collect::<Result<_, _>>()?;
         Ok(Events {
             plan,
             sources,
@@ -92,6 +96,7 @@ impl<'s> Events<'s> {
             clock,
             max_cat_bytes,
             scratch: Vec::new(),
+            judge,
             exit: None,
             failure: None,
         })
@@ -136,22 +141,35 @@ impl<'s> Events<'s> {
             Handler::Report { level, format, span } => {
                 self.scratch.clear();
                 format.write(record, &mut self.scratch, self.resolver);
-                self.output.report(*level, place(*span), &self.scratch)?;
+                let (level, span) = (*level, *span);
+                if self.ruling(event, record) != Ruling::Drop {
+                    self.output.report(level, place(span), &self.scratch)?;
+                }
             }
             Handler::Value => {
                 if let Some(value) = argument(event, 0, record) {
-                    self.output.value(value, self.resolver)?;
+                    match self.ruling_of_value(event, record, &value) {
+                        Ruling::Print => self.output.value(value, self.resolver)?,
+                        Ruling::Drop => {}
+                        Ruling::Replace(_) => {
+                            self.output.report(PrintLevel::Out, place(event.def.span), &self.scratch)?;
+                        }
+                    }
                 }
             }
             Handler::Map { map, view } => {
+                let view = *view;
                 if let Some(mut dump) = self.tables.dump(*map)? {
                     dump.or_zero();
-                    self.output.map(&mut dump, *view, self.resolver)?;
+                    self.judge_map(&mut dump, view, false);
+                    self.output.map(&mut dump, view, self.resolver)?;
                 }
             }
             Handler::Entry { map, view } => {
+                let view = *view;
                 if let Some(mut dump) = self.tables.dump_entry(*map, bytes(0))? {
-                    self.output.entry(&mut dump, *view, self.resolver)?;
+                    self.judge_map(&mut dump, View::default(), false);
+                    self.output.entry(&mut dump, view, self.resolver)?;
                 }
             }
             Handler::Clear(map) => self.tables.clear(*map)?,
@@ -161,17 +179,20 @@ impl<'s> Events<'s> {
                 self.scratch.clear();
                 let now = u64::try_from(self.clock.wall().as_nanos()).unwrap_or(u64::MAX);
                 self.resolver.time(ty::Clock::Wall, now, format, &mut self.scratch);
-                self.output.text(Origin::Time, &self.scratch)?;
+                self.print(Origin::Time, event, record)?;
             }
             Handler::Join(delim) => {
                 actions::join(event, record, delim, &mut self.scratch);
-                self.output.text(Origin::Join, &self.scratch)?;
+                self.print(Origin::Join, event, record)?;
             }
             Handler::Cat(format) => {
                 self.scratch.clear();
                 format.write(record, &mut self.scratch, self.resolver);
                 match actions::cat(&self.scratch, self.max_cat_bytes) {
-                    Ok(content) => self.output.text(Origin::Cat, &content)?,
+                    Ok(content) => {
+                        self.scratch = content;
+                        self.print(Origin::Cat, event, record)?;
+                    }
                     Err(message) => self.complain(&message)?,
                 }
             }
@@ -181,7 +202,10 @@ impl<'s> Events<'s> {
                 // What came before must be seen before what the command writes by itself.
                 self.output.flush()?;
                 match actions::system(&self.scratch) {
-                    Ok(printed) => self.output.text(Origin::System, &printed)?,
+                    Ok(printed) => {
+                        self.scratch = printed;
+                        self.print(Origin::System, event, record)?;
+                    }
                     Err(message) => self.complain(&message)?,
                 }
             }
@@ -205,7 +229,81 @@ impl<'s> Events<'s> {
 
     /// A map among the last words.
     pub(super) fn print_at_end(&mut self, dump: &mut MapDump<'_>, view: View) -> io::Result<()> {
+        self.judge_map(dump, view, true);
         self.output.map(dump, view, self.resolver)
+    }
+
+    /// Tells the judge, if there is one, what was lost.
+    pub(super) fn tell_lost(&mut self, lost: Lost<'_>) {
+        if let Some(judge) = &mut self.judge {
+            judge.lost(lost);
+        }
+    }
+
+    /// All that had arrived is handled.
+    pub(super) fn pause(&mut self) {
+        if let Some(judge) = &mut self.judge {
+            judge.pause();
+        }
+    }
+
+    /// Nothing is printed any more.
+    pub(super) fn end(&mut self) {
+        if let Some(judge) = self.judge.take() {
+            judge.end();
+        }
+    }
+
+    /// Prints the text in `scratch`, if the judge lets it.
+    fn print(&mut self, origin: Origin, event: &Event, record: &[u8]) -> io::Result<()> {
+        match self.ruling(event, record) {
+            Ruling::Drop => Ok(()),
+            Ruling::Print | Ruling::Replace(_) => self.output.text(origin, &self.scratch),
+        }
+    }
+
+    fn ruling_of_value(&mut self, event: &Event, record: &[u8], value: &Value<'_>) -> Ruling {
+        if self.judge.is_some() {
+            self.scratch.clear();
+            value.write_text(&mut self.scratch, self.resolver);
+            self.scratch.push(b'\n');
+        }
+        self.ruling(event, record)
+    }
+
+    /// What the judge says of the text in `scratch`, which has the new one's place when it is replaced.
+    fn ruling(&mut self, event: &Event, record: &[u8]) -> Ruling {
+        let Some(judge) = &mut self.judge else { return Ruling::Print };
+        let program = (u64_at(record, 0) >> 32) as usize;
+        let values: Vec<Value<'_>> =
+            (0..event.def.args.len()).filter_map(|index| argument(event, index, record)).collect();
+        let text = self.scratch.strip_suffix(b"\n");
+        let ruling = judge.line(Line {
+            kind: event.def.kind.name(),
+            probe: self.plan.programs.get(program).map_or("", |program| &program.name),
+            span: event.def.span,
+            text: text.unwrap_or(&self.scratch),
+            values: &values,
+            names: &event.def.names,
+            resolver: self.resolver,
+        });
+        if let Ruling::Replace(new) = &ruling {
+            let ended = text.is_some();
+            self.scratch.clear();
+            self.scratch.extend_from_slice(new);
+            if ended {
+                self.scratch.push(b'\n');
+            }
+        }
+        ruling
+    }
+
+    fn judge_map(&mut self, dump: &mut MapDump<'_>, view: View, at_end: bool) {
+        let Some(judge) = &mut self.judge else { return };
+        let (name, shape, ty, resolver) = (dump.name(), dump.shape(), dump.value_type(), self.resolver);
+        dump.keep_shown(view, |key, value, place| {
+            judge.entry(Shown { map: &name, shape, at_end, key, ty, value, place, resolver })
+        });
     }
 
     /// No further record is wanted.
@@ -221,11 +319,12 @@ impl<'s> Events<'s> {
     }
 }
 
-fn handler(event: &Event) -> Result<Handler, FormatError> {
+/// `judged`: nothing is formatted straight into the output.
+fn handler(event: &Event, judged: bool) -> Result<Handler, FormatError> {
     let compiled = |format: &str| Ok(CompiledFormat::new(&Format::parse(format)?, event));
     let span = event.def.span;
     Ok(match &event.def.kind {
-        EventKind::Printf { format, level: PrintLevel::Out } => Handler::Printf(compiled(format)?),
+        EventKind::Printf { format, level: PrintLevel::Out } if !judged => Handler::Printf(compiled(format)?),
         EventKind::Printf { format, level } => {
             Handler::Report { level: *level, format: compiled(format)?, span }
         }

@@ -18,12 +18,13 @@ use super::attach::{self, AttachError, Attached};
 use super::burst::Burst;
 use super::control::Control;
 use super::events::{Events, Failure, Parts};
+use super::judge::{Judge, Lost};
 use super::load::{LoadedProgram, Maps};
 use super::loss::{self, Cause, Line};
 use super::reject::first_place;
 use super::tables::Tables;
 use crate::diag::SourceMap;
-use crate::output::{FormatError, HelperFailure, LossRow, Output, Place, Resolver, View};
+use crate::output::{FormatError, HelperFailure, LossRow, Output, Place, Resolver, View, loss_words};
 use crate::plan::{Loss, Plan, control};
 use crate::probes::Probes;
 use crate::tree::Attach;
@@ -65,6 +66,7 @@ pub struct Job<'s> {
     pub clock: Clock,
     pub child: Option<Child>,
     pub process: Option<OwnedFd>,
+    pub judge: Option<Box<dyn Judge + 's>>,
     pub options: Options,
 }
 
@@ -110,7 +112,19 @@ struct Session<'s> {
 /// Runs the program to its end; gives the code of exit(), 0 without one.
 pub fn run(job: Job<'_>) -> Result<u8, RunError> {
     let Job {
-        plan, sources, maps, programs, probes, resolver, output, clock, child, process, options, ..
+        plan,
+        sources,
+        maps,
+        programs,
+        probes,
+        resolver,
+        output,
+        clock,
+        child,
+        process,
+        judge,
+        options,
+        ..
     } = job;
     // Before anything runs, so that a Ctrl-C from here on still prints the maps.
     let signals = Signals::new(&[libc::SIGINT, libc::SIGTERM]).map_err(RunError::Signals)?;
@@ -122,7 +136,7 @@ pub fn run(job: Job<'_>) -> Result<u8, RunError> {
     prepare(&control, &clock, child.as_ref())?;
     let max_cat_bytes = options.max_cat_bytes;
     let tables = Tables::new(plan, maps);
-    let events = Events::new(Parts { plan, sources, tables, output, resolver, clock, max_cat_bytes })?;
+    let events = Events::new(Parts { plan, sources, tables, output, resolver, clock, max_cat_bytes, judge })?;
     let told = Vec::new();
     let mut session =
         Session { plan, sources, maps, programs, control, events, ring, options, told, lost: 0 };
@@ -250,6 +264,7 @@ impl Session<'_> {
         if drained && self.options.flush {
             self.events.output.flush()?;
         }
+        self.events.pause();
         Ok(drained)
     }
 
@@ -299,6 +314,7 @@ impl Session<'_> {
         }
         self.ledger()?;
         self.events.output.flush()?;
+        self.events.end();
         Ok(())
     }
 
@@ -317,6 +333,15 @@ impl Session<'_> {
                     self.events.output.helper_failed(failure, place)?;
                 }
                 Cause::Counted(_) | Cause::Recursion => {}
+            }
+        }
+        for line in &now {
+            let Cause::Counted(cause) = line.cause else { continue };
+            let told = self.told.iter().find(|told| told.probe == line.probe && told.cause == line.cause);
+            let count = line.count.saturating_sub(told.map_or(0, |told| told.count));
+            if count > 0 {
+                let (probe, cause) = (line.probe.as_str(), loss_words(cause, count).0);
+                self.events.tell_lost(Lost { probe, cause, count, total: line.count });
             }
         }
         if lost > self.lost {

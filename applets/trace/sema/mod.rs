@@ -270,7 +270,7 @@ impl<'a> Sema<'a> {
     }
 
     fn event(&mut self, kind: EventKind, args: Vec<Ty>, span: Span) -> EventId {
-        self.events.push(EventDef { kind, args, span });
+        self.events.push(EventDef { kind, args, names: Vec::new(), span });
         EventId(self.events.len() as u32 - 1)
     }
 

@@ -10,6 +10,8 @@ mod meta;
 mod output;
 mod text;
 
+use std::rc::Rc;
+
 use super::Sema;
 use super::infer::type_name;
 use super::maps::is_feed;
@@ -259,6 +261,35 @@ fn emit(sema: &mut Sema<'_>, kind: EventKind, args: Vec<Expr>, span: Span) -> Va
     let types = args.iter().map(|a| a.ty.clone()).collect();
     let event = sema.event(kind, types, span);
     Value::new(ExprKind::Emit { event, args }, Ty::Void, span)
+}
+
+/// The same for what prints: the script's names of the values go along, for hooks.
+fn emit_named(
+    sema: &mut Sema<'_>,
+    kind: EventKind,
+    args: Vec<Expr>,
+    said: &[ast::Expr],
+    span: Span,
+) -> Value {
+    let names = said.iter().map(|e| plain_name(e).map(Rc::from)).collect();
+    let types = args.iter().map(|a| a.ty.clone()).collect();
+    let event = sema.event(kind, types, span);
+    if let Some(def) = sema.events.get_mut(event.0 as usize) {
+        def.names = names;
+    }
+    Value::new(ExprKind::Emit { event, args }, Ty::Void, span)
+}
+
+/// What a value is called: `pid` of `pid`, `fd` of `$fd`, `filename` of `str(args.filename)`, `path` of `@path[tid]`.
+fn plain_name(expr: &ast::Expr) -> Option<&str> {
+    match &expr.kind {
+        ast::ExprKind::Ident(name) | ast::ExprKind::Var(name) => Some(name),
+        ast::ExprKind::Field { field, .. } => Some(&field.name),
+        ast::ExprKind::Map(map) if !map.name.is_empty() => Some(&map.name),
+        ast::ExprKind::Cast { operand, .. } => plain_name(operand),
+        ast::ExprKind::Call(call) => plain_name(call.args.first()?),
+        _ => None,
+    }
 }
 
 /// A call that does nothing.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::super::Sema;
 use super::super::infer::agg_int;
 use super::super::value::{Value, cast, text};
-use super::{emit, nothing};
+use super::{emit, emit_named, nothing};
 use crate::diag::Span;
 use crate::output::format::Format;
 use crate::syntax::ast;
@@ -33,12 +33,18 @@ fn formatted(sema: &mut Sema<'_>, call: &ast::Call, span: Span) -> Option<(Rc<st
 
 pub(super) fn printf(sema: &mut Sema<'_>, call: &ast::Call, span: Span) -> Option<Value> {
     let (format, args) = formatted(sema, call, span)?;
-    Some(emit(sema, EventKind::Printf { format, level: PrintLevel::Out }, args, span))
+    Some(emit_named(sema, EventKind::Printf { format, level: PrintLevel::Out }, args, &call.args[1..], span))
 }
 
 pub(super) fn errorf(sema: &mut Sema<'_>, call: &ast::Call, span: Span) -> Option<Value> {
     let (format, args) = formatted(sema, call, span)?;
-    Some(emit(sema, EventKind::Printf { format, level: PrintLevel::Error }, args, span))
+    Some(emit_named(
+        sema,
+        EventKind::Printf { format, level: PrintLevel::Error },
+        args,
+        &call.args[1..],
+        span,
+    ))
 }
 
 pub(super) fn warnf(sema: &mut Sema<'_>, call: &ast::Call, span: Span) -> Option<Value> {
@@ -46,7 +52,7 @@ pub(super) fn warnf(sema: &mut Sema<'_>, call: &ast::Call, span: Span) -> Option
     if sema.options.no_warnings {
         return Some(nothing(span));
     }
-    Some(emit(sema, EventKind::Printf { format, level: PrintLevel::Warn }, args, span))
+    Some(emit_named(sema, EventKind::Printf { format, level: PrintLevel::Warn }, args, &call.args[1..], span))
 }
 
 /// Into the kernel's own trace pipe.
@@ -73,12 +79,12 @@ pub(super) fn debugf(sema: &mut Sema<'_>, call: &ast::Call, span: Span) -> Optio
 
 pub(super) fn cat(sema: &mut Sema<'_>, call: &ast::Call, span: Span) -> Option<Value> {
     let (format, args) = formatted(sema, call, span)?;
-    Some(emit(sema, EventKind::Cat { format }, args, span))
+    Some(emit_named(sema, EventKind::Cat { format }, args, &call.args[1..], span))
 }
 
 pub(super) fn system(sema: &mut Sema<'_>, call: &ast::Call, span: Span) -> Option<Value> {
     let (format, args) = formatted(sema, call, span)?;
-    Some(emit(sema, EventKind::System { format }, args, span))
+    Some(emit_named(sema, EventKind::System { format }, args, &call.args[1..], span))
 }
 
 pub(super) fn time(sema: &mut Sema<'_>, call: &ast::Call, span: Span) -> Option<Value> {
@@ -137,7 +143,7 @@ pub(super) fn print(sema: &mut Sema<'_>, call: &ast::Call, span: Span) -> Option
         let ty = sema.describe(&value);
         return sema.fail(value.span(), format!("{ty} type passed to print() is not printable"));
     }
-    Some(emit(sema, EventKind::PrintValue, vec![value.expr], span))
+    Some(emit_named(sema, EventKind::PrintValue, vec![value.expr], &call.args, span))
 }
 
 /// `top` and `div`: nought when they are not given.

@@ -1,0 +1,189 @@
+//! Metrics that rules keep, in the registry of the process: `metric.count("opens", 1)` is `rule_opens_total`.
+//!
+//! Names come from scripts, and the registry holds names for ever: so there is a bounded number of them, and what
+//! comes later is refused with a message. The registry bounds the values of labels.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::time::Duration;
+
+use edgekit_rt::metrics::Metrics;
+use edgekit_rules::{Metric, Str};
+use std::sync::Arc;
+
+/// Names of metrics, and names of labels, that scripts may bring.
+const MAX_NAMES: usize = 256;
+/// Bytes of a name.
+const MAX_NAME: usize = 64;
+/// Labels of one series.
+const MAX_LABELS: usize = 8;
+/// Bytes of a label's value.
+const MAX_VALUE: usize = 128;
+
+const HELP: &str = "Kept by rules.";
+
+/// The metrics of scripts.
+pub(super) struct Numbers {
+    metrics: Metrics,
+    /// What a script calls a metric → what it is called outside, and its kind.
+    names: HashMap<Arc<str>, (&'static str, Metric)>,
+    labels: HashMap<Arc<str>, &'static str>,
+}
+
+impl Numbers {
+    pub(super) fn new(metrics: Metrics) -> Numbers {
+        Numbers { metrics, names: HashMap::new(), labels: HashMap::new() }
+    }
+
+    /// Counts, sets or observes.
+    ///
+    /// # Errors
+    /// A name that cannot be one, one too many, or one of another kind.
+    pub(super) fn note(
+        &mut self,
+        kind: Metric,
+        name: &Arc<str>,
+        number: f64,
+        labels: &[(Arc<str>, Str)],
+    ) -> Result<(), String> {
+        if !number.is_finite() {
+            return Err(format!("metric '{name}': {number} is no number to keep"));
+        }
+        if labels.len() > MAX_LABELS {
+            return Err(format!("metric '{name}': {} labels, at most {MAX_LABELS}", labels.len()));
+        }
+        let outside = self.name(kind, name)?;
+        let mut pairs = Vec::with_capacity(labels.len());
+        for (label, value) in labels {
+            pairs.push((
+                intern(&mut self.labels, label, "label", |label| label.to_owned())?,
+                shortened(value),
+            ));
+        }
+        let pairs: Vec<(&'static str, &str)> =
+            pairs.iter().map(|(label, value)| (*label, value.as_str())).collect();
+        match kind {
+            Metric::Count => self.metrics.counter(outside, HELP, &pairs).add(whole(number)),
+            Metric::Gauge => self.metrics.gauge(outside, HELP, &pairs).set(number.round() as i64),
+            Metric::Observe => {
+                let duration = Duration::try_from_secs_f64(number)
+                    .map_err(|_| format!("metric '{name}': {number} seconds cannot be observed"))?;
+                self.metrics.histogram(outside, HELP, &pairs).observe(duration);
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&mut self, kind: Metric, name: &Arc<str>) -> Result<&'static str, String> {
+        if let Some((outside, is)) = self.names.get(name) {
+            if *is != kind {
+                return Err(format!("metric '{name}' is a {} already", is.word()));
+            }
+            return Ok(outside);
+        }
+        let full = |name: &str| match kind {
+            Metric::Count => format!("rule_{name}_total"),
+            Metric::Gauge => format!("rule_{name}"),
+            Metric::Observe => format!("rule_{name}_seconds"),
+        };
+        let outside = full(name);
+        if self.names.values().any(|(taken, _)| *taken == outside) {
+            return Err(format!("metric '{name}' would be called '{outside}', which another one is"));
+        }
+        let mut plain: HashMap<Arc<str>, &'static str> = HashMap::new();
+        if self.names.len() >= MAX_NAMES {
+            return Err(format!("metric '{name}': there are {MAX_NAMES} names already"));
+        }
+        let outside = intern(&mut plain, name, "metric", full)?;
+        self.names.insert(name.clone(), (outside, kind));
+        Ok(outside)
+    }
+}
+
+/// A name that lives as long as the process; there are at most [`MAX_NAMES`] in a map.
+fn intern(
+    names: &mut HashMap<Arc<str>, &'static str>,
+    name: &Arc<str>,
+    what: &str,
+    full: impl Fn(&str) -> String,
+) -> Result<&'static str, String> {
+    let count = names.len();
+    match names.entry(name.clone()) {
+        Entry::Occupied(there) => Ok(there.get()),
+        Entry::Vacant(place) => {
+            let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+            if name.is_empty()
+                || name.len() > MAX_NAME
+                || !name.bytes().all(good)
+                || name.starts_with(|first: char| first.is_ascii_digit())
+            {
+                return Err(format!(
+                    "{what} '{name}' is no name: up to {MAX_NAME} letters, digits and '_', no digit first"
+                ));
+            }
+            if count >= MAX_NAMES {
+                return Err(format!("{what} '{name}': there are {MAX_NAMES} names already"));
+            }
+            Ok(place.insert(Box::leak(full(name).into_boxed_str())))
+        }
+    }
+}
+
+fn whole(number: f64) -> u64 {
+    // Beyond the range the cast stays at its end, below zero at zero.
+    number.round() as u64
+}
+
+/// A label's value as text of bounded length.
+fn shortened(value: &Str) -> String {
+    let text = value.lossy();
+    let mut end = text.len().min(MAX_VALUE);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Arc<str> {
+        Arc::from(text)
+    }
+
+    #[test]
+    fn numbers_are_kept_by_kind() {
+        let metrics = Metrics::default();
+        let mut numbers = Numbers::new(metrics.clone());
+        let labels = [(name("comm"), Str::from("cat"))];
+        numbers.note(Metric::Count, &name("opens"), 2.0, &labels).expect("a counter");
+        numbers.note(Metric::Count, &name("opens"), 1.0, &labels).expect("a counter");
+        numbers.note(Metric::Gauge, &name("level"), -3.0, &[]).expect("a gauge");
+        numbers.note(Metric::Observe, &name("took"), 0.002, &[]).expect("a histogram");
+        let text = metrics.to_text();
+        assert!(text.contains("rule_opens_total{comm=\"cat\"} 3\n"), "{text}");
+        assert!(text.contains("rule_level -3\n") && text.contains("rule_took_seconds_count 1\n"), "{text}");
+        let refused = numbers.note(Metric::Gauge, &name("opens"), 1.0, &[]).expect_err("another kind");
+        assert_eq!(refused, "metric 'opens' is a count already");
+    }
+
+    #[test]
+    fn what_a_script_invents_is_bounded() {
+        let mut numbers = Numbers::new(Metrics::default());
+        for index in 0..MAX_NAMES {
+            numbers.note(Metric::Count, &name(&format!("n{index}")), 1.0, &[]).expect("room");
+        }
+        let refused = numbers.note(Metric::Count, &name("one_more"), 1.0, &[]).expect_err("full");
+        assert!(refused.contains("there are 256 names already"), "{refused}");
+        for bad in ["", "a b", "1a", "é", "a{b=\"c\"}", &"a".repeat(65)] {
+            let mut numbers = Numbers::new(Metrics::default());
+            numbers.note(Metric::Count, &name(bad), 1.0, &[]).expect_err("no name");
+            let labels = [(name(bad), Str::from("x"))];
+            numbers.note(Metric::Count, &name("good"), 1.0, &labels).expect_err("no label");
+        }
+        let long = [(name("l"), Str::from("ä".repeat(100).as_str()))];
+        numbers.note(Metric::Count, &name("n0"), 1.0, &long).expect("cut short");
+        numbers.note(Metric::Gauge, &name("n0"), f64::NAN, &[]).expect_err("not a number");
+    }
+}
