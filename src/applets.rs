@@ -7,6 +7,8 @@ use edgekit_core::Applet;
 pub static APPLETS: &[&Applet] = &[
     #[cfg(feature = "trace")]
     &edgekit_trace::APPLET,
+    #[cfg(feature = "proxy")]
+    &edgekit_proxy::APPLET,
 ];
 
 /// Every applet there is, in this build or not, so that a missing one can be named as such. The

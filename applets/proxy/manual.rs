@@ -1,0 +1,36 @@
+//! What the long help and the man page say beyond the options.
+
+use edgekit_core::{Example, Manual};
+
+pub(crate) const MANUAL: Manual = Manual {
+    paragraph: "Takes HTTP/1.1 requests and has them answered by servers it keeps connections to, by host, path \
+                and method, or answers them itself. WebSockets pass. Whatever two servers could understand \
+                differently is refused. A reload replaces routes, clusters and settings between two requests; \
+                connections live on. With --listen and --to it needs no file.",
+    examples: &[
+        Example {
+            command: "edgekit proxy --listen 127.0.0.1:8080 --to http://127.0.0.1:9000",
+            does: "pass everything on to one server",
+        },
+        Example { command: "edgekit proxy run", does: "run what /etc/edgekit/proxy.toml says" },
+        Example {
+            command: "edgekit proxy check --config /etc/edgekit/proxy.toml",
+            does: "find every fault of a file, with its line and column",
+        },
+        Example { command: "edgekit config example proxy", does: "a commented file with every key" },
+        Example { command: "edgekit reload proxy", does: "take over the file as it is now" },
+    ],
+    files: &[
+        ("/etc/edgekit/proxy.toml", "the configuration; /etc/edgekit/proxy.d/*.toml on top of it"),
+        ("/run/edgekit/proxy.sock", "control socket: status, reload, metrics"),
+    ],
+    environment: &[(
+        "EDGEKIT_PROXY_<KEY>",
+        "a key of the configuration, '__' between levels, such as EDGEKIT_PROXY_WORKERS=1",
+    )],
+    exits: &[
+        (75, "an address is in use"),
+        (77, "not permitted to listen on a port below 1024"),
+        (78, "the configuration has a fault"),
+    ],
+};
