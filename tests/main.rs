@@ -9,4 +9,5 @@
 mod chassis;
 mod cli;
 mod harness;
+mod proxy;
 mod trace;

@@ -247,7 +247,7 @@ impl<W: Wire> Session<'_, W> {
         write::response(&mut down.out.head, bytes, head, fields, &route.response, false, ending);
         down.out.start();
         answer.consume(head.length);
-        let outcome = Outcome { status: 101, endpoint: Some(server.endpoint), fault: None };
+        let outcome = Outcome { status: 101, endpoint: Some(server.endpoint), ..Outcome::default() };
         let next = if self.send().await { Next::Tunnel(server.stream) } else { Next::Close };
         self.worker.cells().tunnels.add(1);
         Ok((outcome, next))
@@ -292,7 +292,12 @@ impl<W: Wire> Session<'_, W> {
             if worker.timers.expired(timer) { Poll::Ready(Err(Broken::Source)) } else { Poll::Pending }
         })
         .await;
-        let outcome = Outcome { status: head.status, endpoint: Some(server.endpoint), fault: None };
+        let outcome = Outcome {
+            status: head.status,
+            endpoint: Some(server.endpoint),
+            fault: None,
+            sent: self.exchange.down.carried(),
+        };
         if arrived.is_err() {
             worker.cells().broken.add(1);
             if !chunked && head.body == BodyKind::UntilEnd {

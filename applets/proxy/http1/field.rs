@@ -175,6 +175,7 @@ pub(super) fn nominated(whole: &[u8], fields: &[Field], name: &[u8]) -> bool {
 pub struct Scan {
     looked: usize,
     line: usize,
+    first: usize,
 }
 
 impl Scan {
@@ -192,14 +193,17 @@ impl Scan {
                 return Ok(Some(at + 1));
             }
             self.line = at + 1;
+            if self.first == 0 {
+                self.first = self.line;
+            }
         }
         self.looked = bytes.len();
         Ok(None)
     }
 
-    /// True if the first line is there.
-    pub fn has_line(&self) -> bool {
-        self.line > 0
+    /// The length of the first line, once it is there.
+    pub fn first_line(&self) -> Option<usize> {
+        (self.first > 0).then_some(self.first)
     }
 }
 

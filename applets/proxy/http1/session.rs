@@ -68,6 +68,8 @@ pub(super) struct Outcome {
     pub(super) status: u16,
     pub(super) endpoint: Option<SocketAddr>,
     pub(super) fault: Option<Fault>,
+    /// Bytes of the answer's body.
+    pub(super) sent: u64,
 }
 
 /// One connection while it is busy.
@@ -96,6 +98,8 @@ impl<W: Wire> Session<'_, W> {
         let Some(listener) = view.listener(self.socket) else { return Next::Close };
         let began = self.worker.timers.now();
         self.exchange.note.clear();
+        self.exchange.up.clear();
+        self.exchange.down.clear();
         let head = match self.read_head(listener, began).await {
             Ok(Some(head)) => head,
             Ok(None) => return Next::Close,
@@ -142,18 +146,18 @@ impl<W: Wire> Session<'_, W> {
         let mut waits = false;
         loop {
             // One empty line before a request is forgiven (RFC 9112 §2.2), where nothing was scanned.
-            if !scan.has_line() && inbound.filled().starts_with(b"\r\n") {
+            if scan.first_line().is_none() && inbound.filled().starts_with(b"\r\n") {
                 inbound.consume(2);
                 scan = Scan::default();
             }
             if let Some(length) = scan.end(inbound.filled())? {
                 if length > most {
-                    return Err(Fault::HeadTooLong);
+                    return Err(too_long(&scan, most));
                 }
                 return RequestHead::parse(&inbound.filled()[..length], fields).map(Some);
             }
             if inbound.filled().len() >= most || inbound.is_full() {
-                return Err(if scan.has_line() { Fault::HeadTooLong } else { Fault::TargetTooLong });
+                return Err(too_long(&scan, most));
             }
             if !waits && !inbound.is_empty() {
                 waits = true;
@@ -257,7 +261,12 @@ impl<W: Wire> Session<'_, W> {
         if !self.send().await {
             return Next::Close;
         }
-        self.count(asked, &Outcome { status, ..Outcome::default() }, route, Some(stats));
+        self.count(
+            asked,
+            &Outcome { status, sent: body.len() as u64, ..Outcome::default() },
+            route,
+            Some(stats),
+        );
         if keeps { Next::Idle } else { Next::Linger }
     }
 
@@ -286,7 +295,8 @@ impl<W: Wire> Session<'_, W> {
         drop(dates);
         out.start();
         let sent = self.send().await;
-        let outcome = Outcome { status: fault.status(), fault: Some(fault), endpoint: None };
+        let outcome =
+            Outcome { status: fault.status(), fault: Some(fault), endpoint: None, sent: text.len() as u64 };
         self.worker.shared.stats.fault(self.worker.index, fault);
         self.log(asked, &outcome, route.map_or("", |(route, _)| &route.name));
         if let Some((_, stats)) = route {
@@ -321,7 +331,7 @@ impl<W: Wire> Session<'_, W> {
         }
         let cells = self.worker.cells();
         cells.received.add(self.exchange.up.carried());
-        cells.sent.add(self.exchange.down.carried());
+        cells.sent.add(outcome.sent);
         self.log(asked, outcome, &route.name);
     }
 
@@ -343,7 +353,7 @@ impl<W: Wire> Session<'_, W> {
             client: self.address,
             note: &self.exchange.note,
             status: outcome.status,
-            sent: self.exchange.down.carried(),
+            sent: outcome.sent,
             took: self.worker.timers.now().saturating_sub(asked.began),
             route,
             endpoint: &text[..endpoint],
@@ -351,5 +361,13 @@ impl<W: Wire> Session<'_, W> {
         };
         let lost = self.worker.log.borrow_mut().add(sink, &mut self.worker.dates.borrow_mut(), &line);
         self.worker.cells().lines_lost.add(lost);
+    }
+}
+
+/// Which part of a head that is longer than `most` is to blame.
+fn too_long(scan: &Scan, most: usize) -> Fault {
+    match scan.first_line() {
+        Some(line) if line <= most => Fault::HeadTooLong,
+        _ => Fault::TargetTooLong,
     }
 }

@@ -43,10 +43,9 @@ pub(super) async fn run<W: Wire>(
             return;
         }
         let waits = poll_fn(|context| {
-            let ready = !ended.up
-                && client.poll_readable(context).is_ready()
-                    | (!ended.down && server.poll_readable(context).is_ready());
-            match ready {
+            let up = !ended.up && client.poll_readable(context).is_ready();
+            let down = !ended.down && server.poll_readable(context).is_ready();
+            match up || down {
                 true => Poll::Ready(true),
                 false if worker.timers.expired(timer) => Poll::Ready(false),
                 false => Poll::Pending,
