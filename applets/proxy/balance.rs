@@ -46,7 +46,7 @@ impl Balance for Random {
         mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^= mixed >> 31;
         // The high half of the product is even over 0..count.
-        (u128::from(mixed) * count as u128 >> 64) as usize
+        ((u128::from(mixed) * count as u128) >> 64) as usize
     }
 }
 

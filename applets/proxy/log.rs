@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -107,8 +107,8 @@ fn open(path: &Path) -> std::io::Result<File> {
 }
 
 /// Can the file be written to? For `check`; makes nothing.
-pub(crate) fn can_open(path: &PathBuf) -> Result<(), String> {
-    let place = if path.exists() { path.as_path() } else { path.parent().unwrap_or(path) };
+pub(crate) fn can_open(path: &Path) -> Result<(), String> {
+    let place = if path.exists() { path } else { path.parent().unwrap_or(path) };
     match std::fs::metadata(place) {
         Ok(found) if path.exists() && !found.is_dir() || !path.exists() && found.is_dir() => Ok(()),
         Ok(_) => Err(format!("'{}' is not a file", path.display())),

@@ -15,13 +15,21 @@ use tokio::net::{TcpSocket, TcpStream};
 /// The idle connections of one worker.
 #[derive(Default)]
 pub struct Pool {
-    idle: RefCell<HashMap<SocketAddr, Vec<Idle>>>,
+    idle: RefCell<HashMap<SocketAddr, Waiting>>,
     /// Endpoints that could not be connected to, and until when they are spared.
     down: RefCell<HashMap<SocketAddr, Duration>>,
 }
 
 /// How long an endpoint is spared after a connection to it failed, where there are others.
 const SPARED: Duration = Duration::from_secs(3);
+
+/// The idle connections to one endpoint.
+#[derive(Default)]
+struct Waiting {
+    idle: Vec<Idle>,
+    /// Since the last sweep: an endpoint in use keeps its place, also while nothing waits in it.
+    used: bool,
+}
 
 struct Idle {
     stream: TcpStream,
@@ -34,7 +42,7 @@ impl Pool {
         let mut idle = self.idle.borrow_mut();
         let waiting = idle.get_mut(&endpoint)?;
         // The one used last has its window open, and the others get a chance to age.
-        while let Some(Idle { stream, until }) = waiting.pop() {
+        while let Some(Idle { stream, until }) = waiting.idle.pop() {
             if until > now && is_quiet(&stream) {
                 return Some(stream);
             }
@@ -50,8 +58,9 @@ impl Pool {
         }
         let mut idle = self.idle.borrow_mut();
         let waiting = idle.entry(endpoint).or_default();
-        if waiting.len() < most as usize {
-            waiting.push(Idle { stream, until });
+        waiting.used = true;
+        if waiting.idle.len() < most as usize {
+            waiting.idle.push(Idle { stream, until });
         }
     }
 
@@ -71,8 +80,8 @@ impl Pool {
         self.down.borrow_mut().retain(|_, until| *until > now);
         let mut idle = self.idle.borrow_mut();
         idle.retain(|_, waiting| {
-            waiting.retain(|idle| idle.until > now && is_quiet(&idle.stream));
-            !waiting.is_empty()
+            waiting.idle.retain(|idle| idle.until > now && is_quiet(&idle.stream));
+            std::mem::take(&mut waiting.used) || !waiting.idle.is_empty()
         });
         !idle.is_empty()
     }
@@ -84,7 +93,7 @@ impl Pool {
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.idle.borrow().values().map(Vec::len).sum()
+        self.idle.borrow().values().map(|waiting| waiting.idle.len()).sum()
     }
 }
 

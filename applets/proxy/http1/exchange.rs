@@ -223,7 +223,7 @@ impl<W: Wire> Session<'_, W> {
             answer.consume(head.length);
             return Ok(());
         }
-        down.clear();
+        down.out.head.clear();
         let bytes = &answer.filled()[..head.length];
         let (none, ending) = (crate::route::Edits::new(&[], &[]), Ending { close: false, old: false });
         write::response(&mut down.out.head, bytes, head, fields, &none, false, ending);
@@ -241,7 +241,7 @@ impl<W: Wire> Session<'_, W> {
         asked: Asked,
     ) -> Result<(Outcome, Next), Fault> {
         let Exchange { answer, fields, down, .. } = &mut *self.exchange;
-        down.clear();
+        down.out.head.clear();
         let ending = Ending { close: false, old: asked.is_old };
         let bytes = &answer.filled()[..head.length];
         write::response(&mut down.out.head, bytes, head, fields, &route.response, false, ending);
@@ -272,7 +272,7 @@ impl<W: Wire> Session<'_, W> {
             asked.keep_alive && upload == Upload::Done && !(endless && asked.is_old) && !worker.is_draining();
         let chunked = endless && !asked.is_old;
         let Exchange { answer, fields, down, .. } = &mut *self.exchange;
-        down.clear();
+        down.out.head.clear();
         let bytes = &answer.filled()[..head.length];
         let ending = Ending { close: !keeps, old: asked.is_old };
         write::response(&mut down.out.head, bytes, head, fields, &route.response, chunked, ending);
@@ -292,6 +292,7 @@ impl<W: Wire> Session<'_, W> {
             if worker.timers.expired(timer) { Poll::Ready(Err(Broken::Source)) } else { Poll::Pending }
         })
         .await;
+        let ended = worker.timers.now();
         let outcome = Outcome {
             status: head.status,
             endpoint: Some(server.endpoint),
@@ -307,7 +308,7 @@ impl<W: Wire> Session<'_, W> {
             return Ok((outcome, Next::Close));
         }
         if head.keep_alive && upload == Upload::Done && self.exchange.answer.is_empty() {
-            let until = worker.timers.now() + cluster.settings.idle_timeout;
+            let until = ended + cluster.settings.idle_timeout;
             worker.pool.put(server.endpoint, server.stream, until, cluster.settings.max_idle);
         }
         let next = match keeps {

@@ -45,7 +45,9 @@ pub async fn serve<W: Wire>(worker: &Rc<Worker>, socket: usize, mut client: W, p
     let mut is_first = true;
     loop {
         let Some((idle, tunnel)) = patience(worker, socket, is_first) else { return };
-        if !has_bytes(worker, &mut client, timer, idle).await {
+        // The exchange before has read the time at its end.
+        let now = if is_first { worker.timers.now() } else { worker.timers.recent() };
+        if !has_bytes(worker, &mut client, timer, now, idle).await {
             // A request that was sent this very moment is read by nobody, but not answered by a reset.
             let mut exchange = worker.exchanges.take();
             end(worker, &mut client, timer, exchange.inbound.spare()).await;
@@ -94,9 +96,15 @@ fn patience(worker: &Worker, socket: usize, is_first: bool) -> Option<(Duration,
 }
 
 /// Waits for bytes without holding a buffer; false if it took too long.
-async fn has_bytes<W: Wire>(worker: &Worker, client: &mut W, timer: u32, patience: Duration) -> bool {
+async fn has_bytes<W: Wire>(
+    worker: &Worker,
+    client: &mut W,
+    timer: u32,
+    now: Duration,
+    patience: Duration,
+) -> bool {
     let mut drains = worker.is_draining();
-    worker.timers.arm(timer, worker.timers.now(), patience);
+    worker.timers.arm(timer, now, patience);
     poll_fn(|context| {
         if client.poll_readable(context).is_ready() {
             return Poll::Ready(true);

@@ -65,9 +65,9 @@ impl Default for Pump {
 impl Pump {
     /// Forgets the message before.
     pub fn clear(&mut self) {
-        let mut out = std::mem::take(&mut self.out);
-        out.clear();
-        *self = Pump { out, ..Pump::default() };
+        self.out.clear();
+        self.body = Body::Over;
+        (self.holds, self.carried, self.moved) = (0, 0, false);
     }
 
     /// Begins a message whose head was written into [`Pump::out`]. `limit` bounds its body.

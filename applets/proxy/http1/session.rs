@@ -213,7 +213,6 @@ impl<W: Wire> Session<'_, W> {
             forwarded: listener.settings.forwarded,
             trusted: listener.settings.trust_forwarded,
         };
-        up.clear();
         write::request(&mut up.out.head, bytes, head, fields, &client, &route.request, asked.upgrades);
         up.start(head.body, head.body == BodyKind::Chunked, limit);
         inbound.consume(head.length);
@@ -245,22 +244,24 @@ impl<W: Wire> Session<'_, W> {
         let keeps = self.keeps(&asked);
         let ending = Ending { close: !keeps, old: asked.is_old };
         let out = &mut self.exchange.down.out;
-        out.clear();
-        let mut dates = self.worker.dates.borrow_mut();
-        write::answer(
-            &mut out.head,
-            status,
-            body,
-            dates.http(),
-            asked.is_head,
-            Some(&route.response),
-            ending,
-        );
-        drop(dates);
+        out.head.clear();
+        {
+            let mut dates = self.worker.dates.borrow_mut();
+            write::answer(
+                &mut out.head,
+                status,
+                body,
+                dates.http(),
+                asked.is_head,
+                Some(&route.response),
+                ending,
+            );
+        }
         out.start();
         if !self.send().await {
             return Next::Close;
         }
+        self.worker.timers.now();
         self.count(
             asked,
             &Outcome { status, sent: body.len() as u64, ..Outcome::default() },
@@ -280,21 +281,23 @@ impl<W: Wire> Session<'_, W> {
         let keeps = self.keeps(&asked) && !fault.ends_connection();
         let ending = Ending { close: !keeps, old: asked.is_old };
         let out = &mut self.exchange.down.out;
-        out.clear();
+        out.head.clear();
         let text = super::fault::reason(fault.status());
-        let mut dates = self.worker.dates.borrow_mut();
-        write::answer(
-            &mut out.head,
-            fault.status(),
-            text.as_bytes(),
-            dates.http(),
-            asked.is_head,
-            None,
-            ending,
-        );
-        drop(dates);
+        {
+            let mut dates = self.worker.dates.borrow_mut();
+            write::answer(
+                &mut out.head,
+                fault.status(),
+                text.as_bytes(),
+                dates.http(),
+                asked.is_head,
+                None,
+                ending,
+            );
+        }
         out.start();
         let sent = self.send().await;
+        self.worker.timers.now();
         let outcome =
             Outcome { status: fault.status(), fault: Some(fault), endpoint: None, sent: text.len() as u64 };
         self.worker.shared.stats.fault(self.worker.index, fault);
@@ -321,7 +324,7 @@ impl<W: Wire> Session<'_, W> {
     }
 
     fn counted(&self, asked: Asked, outcome: &Outcome, stats: &Arc<RouteStats>) {
-        let took = self.worker.timers.now().saturating_sub(asked.began);
+        let took = self.worker.timers.recent().saturating_sub(asked.began);
         self.worker.shared.stats.answered(stats, self.worker.index, outcome.status, took);
     }
 
@@ -354,7 +357,7 @@ impl<W: Wire> Session<'_, W> {
             note: &self.exchange.note,
             status: outcome.status,
             sent: outcome.sent,
-            took: self.worker.timers.now().saturating_sub(asked.began),
+            took: self.worker.timers.recent().saturating_sub(asked.began),
             route,
             endpoint: &text[..endpoint],
             fault: outcome.fault.map_or("", Fault::word),

@@ -23,10 +23,13 @@ pub struct Router {
 
 #[derive(PartialEq, Debug, Default)]
 struct Paths {
-    exact: HashMap<Box<[u8]>, Vec<Entry>>,
+    exact: Table,
     /// By length, the longest first.
-    prefixes: Vec<(usize, HashMap<Box<[u8]>, Vec<Entry>>)>,
+    prefixes: Vec<(usize, Table)>,
 }
+
+/// Routes by path or prefix.
+type Table = HashMap<Box<[u8]>, Vec<Entry>>;
 
 #[derive(PartialEq, Debug)]
 struct Entry {

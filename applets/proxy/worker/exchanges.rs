@@ -28,6 +28,7 @@ pub struct Exchange {
 /// Exchanges nobody uses now.
 #[derive(Default)]
 pub struct Exchanges {
+    #[expect(clippy::vec_box, reason = "a connection takes the pointer, not the tables")]
     free: RefCell<Vec<Box<Exchange>>>,
     /// Fewest that were free since the last look: those nobody needed.
     unused: Cell<usize>,
@@ -46,8 +47,6 @@ impl Exchanges {
     pub fn put(&self, mut exchange: Box<Exchange>) {
         exchange.inbound.clear();
         exchange.answer.clear();
-        exchange.up.clear();
-        exchange.down.clear();
         self.free.borrow_mut().push(exchange);
     }
 

@@ -4,7 +4,7 @@
 //! at is it put further. So a request does not touch the wheel, and nothing ticks while no connection
 //! is open.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ const NEVER: u64 = u64::MAX;
 /// The deadlines of a worker.
 pub struct Timers {
     clock: Clock,
+    /// The last time that was read.
+    recent: Cell<Duration>,
     wheel: RefCell<Wheel>,
 }
 
@@ -50,16 +52,24 @@ struct Entry {
 impl Timers {
     /// None yet.
     pub fn new(clock: Clock) -> Timers {
-        let done = ticks(clock.monotonic());
+        let recent = clock.monotonic();
+        let done = ticks(recent);
         let places = vec![NONE; PLACES].into_boxed_slice();
         let wheel =
             Wheel { entries: Vec::new(), free: Vec::new(), places, done, turner: None, sleeps_to: NEVER };
-        Timers { clock, wheel: RefCell::new(wheel) }
+        Timers { clock, recent: Cell::new(recent), wheel: RefCell::new(wheel) }
     }
 
     /// The time that deadlines are counted from.
     pub fn now(&self) -> Duration {
-        self.clock.monotonic()
+        let now = self.clock.monotonic();
+        self.recent.set(now);
+        now
+    }
+
+    /// The time as it was last read: good enough for whoever has just had it read.
+    pub fn recent(&self) -> Duration {
+        self.recent.get()
     }
 
     /// A place for one task, woken by `waker`.
@@ -197,7 +207,9 @@ impl Wheel {
 }
 
 fn ticks(time: Duration) -> u64 {
-    u64::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX - PLACES as u64)
+    const A_SECOND: u64 = 1_000_000_000 / TICK.as_nanos() as u64;
+    const NANOS: u32 = TICK.as_nanos() as u32;
+    time.as_secs().min(u64::MAX / A_SECOND / 2) * A_SECOND + u64::from(time.subsec_nanos() / NANOS)
 }
 
 fn place(tick: u64) -> usize {
