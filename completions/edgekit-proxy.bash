@@ -29,7 +29,7 @@ _edgekit__proxy() {
 
     case "${cmd}" in
         edgekit__proxy)
-            opts="-h --listen --to --workers --access-log --instance --color --help run check"
+            opts="-h --listen --to --workers --access-log --dry-run --instance --color --help run check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

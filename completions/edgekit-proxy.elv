@@ -24,6 +24,7 @@ set edit:completion:arg-completer[edgekit-proxy] = {|@words|
             cand --access-log 'Add a line for each request to FILE'
             cand --instance 'Open the control socket proxy@NAME.sock'
             cand --color 'Colour the output: auto, always or never [auto]'
+            cand --dry-run 'Check what was said, and end'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
             cand run 'Run what the configuration says'

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_edgekit_proxy_global_optspecs
-    string join \n listen= to= workers= access-log= instance= color= h/help
+    string join \n listen= to= workers= access-log= dry-run instance= color= h/help
 end
 
 function __fish_edgekit_proxy_needs_command
@@ -32,6 +32,7 @@ complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -l instance -d
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -l dry-run -d 'Check what was said, and end'
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -f -a "run" -d 'Run what the configuration says'
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -f -a "check" -d 'Find the faults of the configuration'

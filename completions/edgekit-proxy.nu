@@ -10,6 +10,7 @@ module completions {
     --to: string              # Pass requests on to http://HOST:PORT; repeated, to each in turn
     --workers: string         # Threads that carry traffic [one a core, two at most]
     --access-log: string      # Add a line for each request to FILE
+    --dry-run                 # Check what was said, and end
     --instance: string        # Open the control socket proxy@NAME.sock
     --color: string@"nu-complete edgekit-proxy color" # Colour the output: auto, always or never [auto]
     --help(-h)                # Print help (see more with '--help')

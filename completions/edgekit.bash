@@ -305,7 +305,7 @@ _edgekit() {
             return 0
             ;;
         edgekit__subcmd__proxy)
-            opts="-h --listen --to --workers --access-log --instance --color --help run check"
+            opts="-h --listen --to --workers --access-log --dry-run --instance --color --help run check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

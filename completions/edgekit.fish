@@ -93,6 +93,7 @@ complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_se
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -l dry-run -d 'Check what was said, and end'
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -f -a "run" -d 'Run what the configuration says'
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -f -a "check" -d 'Find the faults of the configuration'

@@ -45,6 +45,11 @@ pub(crate) fn command() -> Command {
                 .value_name("FILE")
                 .requires("listen")
                 .help("Add a line for each request to FILE"),
+            Arg::new("dry-run")
+                .long("dry-run")
+                .action(ArgAction::SetTrue)
+                .requires("listen")
+                .help("Check what was said, and end"),
             instance().requires("listen").help("Open the control socket proxy@NAME.sock"),
         ])
         .subcommands([

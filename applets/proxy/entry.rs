@@ -24,6 +24,9 @@ pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> 
         Some(("check", matches)) => check(Source::Files(matches.get_one::<PathBuf>(FILE_ARG).cloned()), ctx),
         _ => {
             let source = Source::Text(cli::one_liner(matches)?);
+            if matches.get_flag("dry-run") {
+                return check(source, ctx);
+            }
             let (loaded, config) = load(&source, ctx)?;
             let instance = instance(matches);
             let has_socket = instance.is_some();
@@ -68,10 +71,16 @@ fn check(source: Source, ctx: &mut Ctx) -> Result<Exit, Error> {
         problems.push(loaded.problem("access_log.path", format!("cannot write the access log: {reason}")));
         return Err(problems.show(ctx));
     }
-    let files: Vec<String> = loaded.files().iter().map(|file| file.display().to_string()).collect();
+    let places = match &source {
+        Source::Text(_) => "the command line".to_owned(),
+        Source::Files(_) => {
+            let files: Vec<String> = loaded.files().iter().map(|file| file.display().to_string()).collect();
+            files.join(", ")
+        }
+    };
     let (listeners, routes, clusters) = (config.listener.len(), config.route.len(), config.cluster.len());
     let counts = format!("{listeners} listeners, {routes} routes, {clusters} clusters");
-    writeln!(ctx.out()?, "{}: no fault; {counts}", files.join(", "))?;
+    writeln!(ctx.out()?, "{places}: no fault; {counts}")?;
     Ok(Exit::OK)
 }
 

@@ -12,13 +12,14 @@ pub(crate) const MANUAL: Manual = Manual {
             command: "edgekit proxy --listen 127.0.0.1:8080 --to http://127.0.0.1:9000",
             does: "pass everything on to one server",
         },
-        Example { command: "edgekit proxy run", does: "run what /etc/edgekit/proxy.toml says" },
         Example {
-            command: "edgekit proxy check --config /etc/edgekit/proxy.toml",
-            does: "find every fault of a file, with its line and column",
+            command: "edgekit proxy --listen 127.0.0.1:8080 --to http://127.0.0.1:9000 --to http://127.0.0.1:9001 --access-log access.log",
+            does: "to two servers in turn, with a line for each request",
         },
-        Example { command: "edgekit config example proxy", does: "a commented file with every key" },
-        Example { command: "edgekit reload proxy", does: "take over the file as it is now" },
+        Example {
+            command: "edgekit config example proxy",
+            does: "a commented file with every key, for 'edgekit proxy run' and 'check'",
+        },
     ],
     files: &[
         ("/etc/edgekit/proxy.toml", "the configuration; /etc/edgekit/proxy.d/*.toml on top of it"),
