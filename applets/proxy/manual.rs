@@ -13,8 +13,8 @@ pub(crate) const MANUAL: Manual = Manual {
             does: "pass everything on to one server",
         },
         Example {
-            command: "edgekit proxy --listen 127.0.0.1:8080 --to http://127.0.0.1:9000 --to http://127.0.0.1:9001 --access-log access.log",
-            does: "to two servers in turn, with a line for each request",
+            command: "edgekit proxy --listen 127.0.0.1:8080 --to http://127.0.0.1:9000 --access-log access.log",
+            does: "the same, with a line for each request",
         },
         Example {
             command: "edgekit config example proxy",
