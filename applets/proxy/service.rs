@@ -12,6 +12,7 @@ use std::time::Duration;
 use edgekit_core::config::{Loaded, Reload, diff};
 use edgekit_core::{Error, ErrorContext, Exit};
 use edgekit_rt::{BoxFuture, Scope, Service, Verdict};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -174,8 +175,13 @@ impl Proxy {
 }
 
 /// Connections of clients there may be: half of the descriptors, as each may need one to a server.
+/// The soft limit is for programs that use select(2): we go up to the hard one.
 fn most_open() -> usize {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let limit = match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        Ok(()) => maximum,
+        Err(_) => current,
+    };
     let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(1 << 20);
     (limit.saturating_sub(SPARE) / 2).max(1)
 }
