@@ -28,6 +28,8 @@ fn a_reload_under_load_fails_no_request() {
             std::thread::spawn(move || {
                 let mut seen = (0, 0);
                 while !over.load(Ordering::SeqCst) {
+                    // Two thousand a second from all of them, not all that the machine can do.
+                    std::thread::sleep(Duration::from_millis(2));
                     client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
                     match client.answer() {
                         (200, body) if body == "one" => seen.0 += 1,
@@ -39,7 +41,7 @@ fn a_reload_under_load_fails_no_request() {
             })
         })
         .collect();
-    for number in 0..20 {
+    for number in 0..10 {
         proxy.write(&text(if number % 2 == 0 { &two } else { &one }));
         assert!(proxy.reload().ends(0).out.contains("cluster.app.endpoints"));
     }
