@@ -40,6 +40,9 @@ _edgekit() {
             edgekit,man)
                 cmd="edgekit__subcmd__man"
                 ;;
+            edgekit,proxy)
+                cmd="edgekit__subcmd__proxy"
+                ;;
             edgekit,reload)
                 cmd="edgekit__subcmd__reload"
                 ;;
@@ -63,6 +66,12 @@ _edgekit() {
                 ;;
             edgekit__subcmd__config,show)
                 cmd="edgekit__subcmd__config__subcmd__show"
+                ;;
+            edgekit__subcmd__proxy,check)
+                cmd="edgekit__subcmd__proxy__subcmd__check"
+                ;;
+            edgekit__subcmd__proxy,run)
+                cmd="edgekit__subcmd__proxy__subcmd__run"
                 ;;
             edgekit__subcmd__rules,check)
                 cmd="edgekit__subcmd__rules__subcmd__check"
@@ -110,7 +119,7 @@ _edgekit() {
 
     case "${cmd}" in
         edgekit)
-            opts="-h -V --help --version trace rules help man list status reload log-level config install doctor version completions"
+            opts="-h -V --help --version trace rules proxy help man list status reload log-level config install doctor version completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -314,6 +323,92 @@ _edgekit() {
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__proxy)
+            opts="-h --listen --to --workers --access-log --dry-run --instance --color --help run check"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --workers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --access-log)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --instance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__proxy__subcmd__check)
+            opts="-h --config --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__proxy__subcmd__run)
+            opts="-h --config --instance --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --instance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

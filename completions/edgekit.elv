@@ -24,6 +24,7 @@ set edit:completion:arg-completer[edgekit] = {|@words|
             cand --version 'Print version'
             cand trace 'Trace the kernel and count, with bpftrace''s language'
             cand rules 'Run Lua rules on events, and check, test and replay them'
+            cand proxy 'Pass HTTP on to servers, and answer for them'
             cand help 'Explain a command or a topic'
             cand man 'Show a manual page'
             cand list 'List the applets of this build'
@@ -181,6 +182,32 @@ set edit:completion:arg-completer[edgekit] = {|@words|
         }
         &'edgekit;rules;examples'= {
             cand --write 'Write all of them there, with their fixtures'
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit;proxy'= {
+            cand --listen 'Listen there, such as 0.0.0.0:8080; may be repeated'
+            cand --to 'Pass requests on to http://HOST:PORT; repeated, to each in turn'
+            cand --workers 'Threads that carry traffic [one a core, two at most]'
+            cand --access-log 'Add a line for each request to FILE'
+            cand --instance 'Open the control socket proxy@NAME.sock'
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand --dry-run 'Check what was said, and end'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand run 'Run what the configuration says'
+            cand check 'Find the faults of the configuration'
+        }
+        &'edgekit;proxy;run'= {
+            cand --config 'Read this file instead of those in /etc/edgekit'
+            cand --instance 'Tell this daemon from others by a name'
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit;proxy;check'= {
+            cand --config 'Read this file instead of those in /etc/edgekit'
             cand --color 'Colour the output: auto, always or never [auto]'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'

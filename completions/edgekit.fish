@@ -28,6 +28,7 @@ complete -c edgekit -n "__fish_edgekit_needs_command" -s h -l help -d 'Print hel
 complete -c edgekit -n "__fish_edgekit_needs_command" -s V -l version -d 'Print version'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "trace" -d 'Trace the kernel and count, with bpftrace\'s language'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "rules" -d 'Run Lua rules on events, and check, test and replay them'
+complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "proxy" -d 'Pass HTTP on to servers, and answer for them'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "help" -d 'Explain a command or a topic'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "man" -d 'Show a manual page'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "list" -d 'List the applets of this build'
@@ -166,6 +167,29 @@ complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_s
 always\t''
 never\t''"
 complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from examples" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -l listen -d 'Listen there, such as 0.0.0.0:8080; may be repeated' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -l to -d 'Pass requests on to http://HOST:PORT; repeated, to each in turn' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -l workers -d 'Threads that carry traffic [one a core, two at most]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -l access-log -d 'Add a line for each request to FILE' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -l instance -d 'Open the control socket proxy@NAME.sock' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -l dry-run -d 'Check what was said, and end'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -f -a "run" -d 'Run what the configuration says'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -f -a "check" -d 'Find the faults of the configuration'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from run" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from run" -l instance -d 'Tell this daemon from others by a name' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from run" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from check" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from check" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c edgekit -n "__fish_edgekit_using_subcommand help" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"

@@ -9,6 +9,8 @@ pub static APPLETS: &[&Applet] = &[
     &edgekit_trace::APPLET,
     #[cfg(feature = "rules")]
     &edgekit_rules_applet::APPLET,
+    #[cfg(feature = "proxy")]
+    &edgekit_proxy::APPLET,
 ];
 
 /// Every applet there is, in this build or not, so that a missing one can be named as such. The

@@ -9,5 +9,6 @@
 mod chassis;
 mod cli;
 mod harness;
+mod proxy;
 mod rules;
 mod trace;

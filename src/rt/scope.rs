@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use edgekit_core::{Clock, Error, Exit};
+use tokio::runtime::LocalOptions;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -167,7 +168,9 @@ where
     F: FnOnce() -> W,
     W: Future<Output = Result<(), Error>>,
 {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Local: tasks of a worker stay on its thread, with neither atomics nor a second scheduler for it.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     runtime.block_on(async move {
         tokio::select! {
             result = work() => result,

@@ -44,7 +44,15 @@ enum Series {
     Counter(Counter),
     Gauge(Gauge),
     Histogram(Histogram),
+    CounterFrom(Read<u64>),
+    GaugeFrom(Read<u64>),
+    HistogramFrom(Read<Buckets>),
 }
+
+type Read<T> = Arc<dyn Fn() -> T + Send + Sync>;
+
+/// How many durations fell into each bucket, and their sum in nanoseconds.
+pub type Buckets = ([u64; BUCKETS.len() + 1], u64);
 
 /// A number that only grows.
 #[derive(Clone, Default)]
@@ -141,6 +149,56 @@ impl Metrics {
         match self.series(name, help, labels, Series::Histogram(Histogram::default())) {
             Series::Histogram(histogram) => histogram,
             _ => Histogram::default(),
+        }
+    }
+
+    /// A counter kept elsewhere, such as in pieces that have one writer each: read when it is shown.
+    /// One that is there already is replaced, as by a service that starts again.
+    pub fn counter_from(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&'static str, &str)],
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) {
+        self.replace(name, help, labels, Series::CounterFrom(Arc::new(read)));
+    }
+
+    /// A gauge kept elsewhere; see [`Metrics::counter_from`].
+    pub fn gauge_from(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&'static str, &str)],
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) {
+        self.replace(name, help, labels, Series::GaugeFrom(Arc::new(read)));
+    }
+
+    /// A histogram kept elsewhere; see [`Metrics::counter_from`].
+    pub fn histogram_from(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&'static str, &str)],
+        read: impl Fn() -> Buckets + Send + Sync + 'static,
+    ) {
+        self.replace(name, help, labels, Series::HistogramFrom(Arc::new(read)));
+    }
+
+    fn replace(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&'static str, &str)],
+        fresh: Series,
+    ) {
+        drop(self.series(name, help, labels, fresh.clone()));
+        let key: Labels = labels.iter().map(|(label, value)| (*label, (*value).to_owned())).collect();
+        if let Some(series) =
+            lock(&self.families).get_mut(name).and_then(|family| family.series.get_mut(&key))
+        {
+            *series = fresh;
         }
     }
 

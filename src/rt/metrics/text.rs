@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
-use super::{BUCKETS, Histogram, Labels, Metrics, Series};
+use super::{BUCKETS, Buckets, Labels, Metrics, Series};
 use crate::scope::lock;
 
 impl Metrics {
@@ -12,9 +12,9 @@ impl Metrics {
         let mut text = String::new();
         for (name, family) in lock(&self.families).iter() {
             let kind = match family.model {
-                Series::Counter(_) => "counter",
-                Series::Gauge(_) => "gauge",
-                Series::Histogram(_) => "histogram",
+                Series::Counter(_) | Series::CounterFrom(_) => "counter",
+                Series::Gauge(_) | Series::GaugeFrom(_) => "gauge",
+                Series::Histogram(_) | Series::HistogramFrom(_) => "histogram",
             };
             let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
             text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
@@ -22,7 +22,16 @@ impl Metrics {
                 match series {
                     Series::Counter(counter) => line(&mut text, name, "", labels, None, counter.get()),
                     Series::Gauge(gauge) => line(&mut text, name, "", labels, None, gauge.get()),
-                    Series::Histogram(histogram) => lines(&mut text, name, labels, histogram),
+                    Series::Histogram(histogram) => {
+                        let buckets =
+                            std::array::from_fn(|at| histogram.0.buckets[at].load(Ordering::Relaxed));
+                        let nanoseconds = histogram.0.nanoseconds.load(Ordering::Relaxed);
+                        lines(&mut text, name, labels, (buckets, nanoseconds));
+                    }
+                    Series::CounterFrom(read) | Series::GaugeFrom(read) => {
+                        line(&mut text, name, "", labels, None, read());
+                    }
+                    Series::HistogramFrom(read) => lines(&mut text, name, labels, read()),
                 }
             }
         }
@@ -30,14 +39,14 @@ impl Metrics {
     }
 }
 
-fn lines(text: &mut String, name: &str, labels: &Labels, histogram: &Histogram) {
+fn lines(text: &mut String, name: &str, labels: &Labels, (buckets, nanoseconds): Buckets) {
     let mut total = 0;
-    for (position, bucket) in histogram.0.buckets.iter().enumerate() {
-        total += bucket.load(Ordering::Relaxed);
+    for (position, bucket) in buckets.into_iter().enumerate() {
+        total += bucket;
         let bound = BUCKETS.get(position).map_or_else(|| "+Inf".to_owned(), f64::to_string);
         line(text, name, "_bucket", labels, Some(&bound), total);
     }
-    let seconds = histogram.0.nanoseconds.load(Ordering::Relaxed) as f64 / 1e9;
+    let seconds = nanoseconds as f64 / 1e9;
     line(text, name, "_sum", labels, None, seconds);
     line(text, name, "_count", labels, None, total);
 }

@@ -103,31 +103,26 @@ async fn accept(
     open: Gauge,
 ) -> Result<(), Error> {
     let listener = TcpListener::from_std(listener)?;
-    let tasks = tokio::task::LocalSet::new();
     let shared = Rc::new(open);
-    tasks
-        .run_until(async {
-            let mut connections = JoinSet::new();
-            loop {
-                tokio::select! {
-                    accepted = listener.accept() => {
-                        let (stream, _) = accepted?;
-                        while connections.try_join_next().is_some() {}
-                        shared.add(1);
-                        let open = Rc::clone(&shared);
-                        connections.spawn_local(async move {
-                            // A peer that goes away ends its own connection only.
-                            drop(echo(stream).await);
-                            open.add(-1);
-                        });
-                    }
-                    _ = draining.wait_for(|now| *now) => break,
-                }
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (stream, _) = accepted?;
+                while connections.try_join_next().is_some() {}
+                shared.add(1);
+                let open = Rc::clone(&shared);
+                connections.spawn_local(async move {
+                    // A peer that goes away ends its own connection only.
+                    drop(echo(stream).await);
+                    open.add(-1);
+                });
             }
-            while connections.join_next().await.is_some() {}
-            Ok(())
-        })
-        .await
+            _ = draining.wait_for(|now| *now) => break,
+        }
+    }
+    while connections.join_next().await.is_some() {}
+    Ok(())
 }
 
 async fn echo(mut stream: TcpStream) -> std::io::Result<()> {

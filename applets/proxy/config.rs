@@ -1,0 +1,214 @@
+//! What `proxy.toml` may hold: the one description of it, and the shapes of its texts.
+//!
+//! Neighbour: `plan.rs` checks what one value cannot tell of another (a route to a cluster that is
+//! not there) and turns it into the resources of a snapshot.
+
+use std::time::Duration;
+
+use edgekit_core::config::{Format, Named, Reading};
+use edgekit_core::text_type;
+use edgekit_core::units::Size;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::route::{HeaderLine, HeaderName, HostPattern, PathPattern};
+use crate::snapshot::Address;
+
+edgekit_core::config! {
+    /// A proxy
+    pub struct Config {
+        /// Threads that carry traffic; 0 is one a core, two at most
+        restart workers: u16 = 0, in 0..=256;
+        /// Where it listens
+        restart listener: Named<Listener>;
+        /// Which requests go where; the closest host and path wins
+        live route: Named<Route>;
+        /// Servers that answer alike
+        live cluster: Named<Cluster>;
+        /// A line for each request
+        live access_log: AccessLog;
+    }
+}
+
+edgekit_core::config! {
+    /// One address that is listened at
+    pub struct Listener {
+        /// Address and port
+        restart address: SocketAddr, like "0.0.0.0:8080";
+        /// How long a client may keep a connection without a request
+        live idle_timeout: Duration = "75s", in "1s"..="1d";
+        /// How long a client may take to send the head of a request
+        live head_timeout: Duration = "10s", in "100ms"..="10m";
+        /// How long an exchange may stand still once it has begun
+        live stall_timeout: Duration = "60s", in "100ms"..="1d";
+        /// How long an upgraded connection (WebSocket) may be silent
+        live tunnel_timeout: Duration = "1h", in "1s"..="7d";
+        /// The longest head of a request
+        live max_head: Size = "16KiB", in "1KiB"..="16KiB";
+        /// The longest body of a request; none is without limit
+        live max_body: Option<Size>, like "10MiB";
+        /// What servers are told about the client
+        live forwarded: Forwarded = "x-forwarded";
+        /// Whether what a client says it was forwarded for is passed on, for proxies behind proxies
+        live trust_forwarded: bool = false;
+    }
+}
+
+edgekit_core::config! {
+    /// Requests that are treated alike
+    pub struct Route {
+        /// Listeners it is for; none is all
+        live listeners: Option<Vec<String>>, like ["web"];
+        /// Hosts: a name, '*.example.com' or '*'; none is all
+        live hosts: Option<Vec<HostPattern>>, like ["example.com", "*.example.com"];
+        /// The path begins with these segments
+        live path: Option<PathPattern>, like "/api";
+        /// The path is exactly this
+        live path_exact: Option<PathPattern>, like "/health";
+        /// Methods; none is all
+        live methods: Option<Vec<String>>, like ["GET", "HEAD"];
+        /// The cluster that answers
+        live cluster: Option<String>, like "app";
+        /// Answer with this status instead of asking a cluster
+        live status: Option<u16>, in 200..=599, like 404;
+        /// The text of that answer
+        live body: Option<String>, like "not here\n";
+        /// Protocols a client may upgrade to
+        live upgrade: Vec<String> = ["websocket"];
+        /// Headers set on the way to the server
+        live request_headers: Option<Vec<HeaderLine>>, like ["x-edge: berlin"];
+        /// Headers taken away on the way to the server
+        live request_headers_remove: Option<Vec<HeaderName>>, like ["x-debug"];
+        /// Headers set on the way back
+        live response_headers: Option<Vec<HeaderLine>>, like ["x-frame-options: DENY"];
+        /// Headers taken away on the way back
+        live response_headers_remove: Option<Vec<HeaderName>>, like ["server"];
+    }
+}
+
+edgekit_core::config! {
+    /// Servers that answer alike
+    pub struct Cluster {
+        /// Addresses or names with their ports
+        live endpoints: Vec<Address>, like ["127.0.0.1:9000"];
+        /// How one is chosen
+        live balance: Balance = "round-robin";
+        /// How long a connection may take to be made
+        live connect_timeout: Duration = "5s", in "10ms"..="5m";
+        /// How long a server may take until its answer begins
+        live response_timeout: Duration = "60s", in "10ms"..="1d";
+        /// How long a connection that nobody uses is kept
+        live idle_timeout: Duration = "60s", in "1s"..="1h";
+        /// Connections that nobody uses, for each worker and endpoint
+        live max_idle: u32 = 64, in 0..=100000;
+    }
+}
+
+edgekit_core::config! {
+    /// A line for each request
+    pub struct AccessLog {
+        /// The file lines are added to, opened again at each reload; none writes no lines
+        live path: Option<PathBuf>, like "/var/log/edgekit/access.log";
+        /// How a line looks
+        live format: LogFormat = "text";
+    }
+}
+
+edgekit_core::words! {
+    /// What servers are told about the client.
+    pub enum Forwarded {
+        /// X-Forwarded-For, -Proto and -Host.
+        X = "x-forwarded",
+        /// Forwarded, of RFC 7239.
+        Standard = "forwarded",
+        /// All of them.
+        Both = "both",
+        /// Nothing.
+        None = "none",
+    }
+}
+
+edgekit_core::words! {
+    /// How an endpoint is chosen.
+    pub enum Balance {
+        /// Each in turn.
+        RoundRobin = "round-robin",
+        /// Any.
+        Random = "random",
+    }
+}
+
+edgekit_core::words! {
+    /// How a line of the access log looks.
+    pub enum LogFormat {
+        /// Words and quotes, for people.
+        Text = "text",
+        /// One object a line.
+        Json = "json",
+    }
+}
+
+static ADDRESS: Format = Format {
+    name: "an address or a name with a port",
+    shape: "127.0.0.1:9000, [::1]:9000 or app.internal:9000",
+    pattern: "^.+:[0-9]{1,5}$",
+    numbers: false,
+    read: |text| reading(Address::parse(text).map(|address| address.to_string())),
+};
+
+static HOST: Format = Format {
+    name: "a host",
+    shape: "example.com, *.example.com or *",
+    pattern: "^(\\*|(\\*\\.)?[A-Za-z0-9_.-]+|\\[[0-9A-Fa-f:.]+\\])$",
+    numbers: false,
+    read: |text| reading(HostPattern::parse(text).map(|host| host.to_string())),
+};
+
+static ROUTE_PATH: Format = Format {
+    name: "a path",
+    shape: "/ or /api",
+    pattern: "^/",
+    numbers: false,
+    read: |text| reading(PathPattern::parse(text).map(|path| path.0)),
+};
+
+static HEADER_LINE: Format = Format {
+    name: "a header",
+    shape: "name: value",
+    pattern: "^[^:]+:",
+    numbers: false,
+    read: |text| reading(HeaderLine::parse(text).map(|line| line.to_string())),
+};
+
+static HEADER_NAME: Format = Format {
+    name: "the name of a header",
+    shape: "x-name",
+    pattern: "^[^: ]+$",
+    numbers: false,
+    read: |text| reading(HeaderName::parse(text).map(|name| name.0)),
+};
+
+fn reading(canonical: Result<String, String>) -> Result<Reading, String> {
+    canonical.map(|canonical| Reading { canonical, measure: None })
+}
+
+text_type!(Address, &ADDRESS, |text| Address::parse(text).ok());
+text_type!(HostPattern, &HOST, |text| HostPattern::parse(text).ok());
+text_type!(PathPattern, &ROUTE_PATH, |text| PathPattern::parse(text).ok());
+text_type!(HeaderLine, &HEADER_LINE, |text| HeaderLine::parse(text).ok());
+text_type!(HeaderName, &HEADER_NAME, |text| HeaderName::parse(text).ok());
+
+/// `listener.NAME` as one without a word about it.
+pub fn listener(address: SocketAddr) -> Listener {
+    Listener {
+        address,
+        idle_timeout: Duration::from_secs(75),
+        head_timeout: Duration::from_secs(10),
+        stall_timeout: Duration::from_secs(60),
+        tunnel_timeout: Duration::from_secs(3600),
+        max_head: Size(16 * 1024),
+        max_body: None,
+        forwarded: Forwarded::X,
+        trust_forwarded: false,
+    }
+}

@@ -1,0 +1,120 @@
+//! From the command line to the verb: the applet's entry.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use clap::ArgMatches;
+use edgekit_core::config::{self, FILE_ARG, Inputs, Loaded, Settings as _};
+use edgekit_core::{Ctx, Environment, Error, Exit, Paths};
+use edgekit_rt::{Definition, Host, Settings};
+use std::io::Write;
+
+use crate::config::Config;
+use crate::service::{Good, Proxy, Source, port};
+use crate::{cli, log, plan};
+
+pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
+    match matches.subcommand() {
+        Some(("run", matches)) => {
+            let source = Source::Files(matches.get_one::<PathBuf>(FILE_ARG).cloned());
+            let (loaded, config) = load(&source, ctx)?;
+            run(source, loaded, config, instance(matches), true, ctx)
+        }
+        Some(("check", matches)) => check(Source::Files(matches.get_one::<PathBuf>(FILE_ARG).cloned()), ctx),
+        _ => {
+            let source = Source::Text(cli::one_liner(matches)?);
+            if matches.get_flag("dry-run") {
+                return check(source, ctx);
+            }
+            let (loaded, config) = load(&source, ctx)?;
+            let instance = instance(matches);
+            let has_socket = instance.is_some();
+            run(source, loaded, config, instance, has_socket, ctx)
+        }
+    }
+}
+
+fn instance(matches: &ArgMatches) -> Option<String> {
+    matches.get_one::<String>("instance").cloned()
+}
+
+impl Source {
+    /// Reads it as it is now.
+    pub(crate) fn load(&self) -> Result<Loaded, config::Problems> {
+        match self {
+            Source::Text(text) => {
+                config::parse(Config::SECTION, "proxy", "the command line", text.clone().into_bytes())
+            }
+            Source::Files(file) => {
+                let (paths, environment) = (Paths::process(), Environment::process());
+                let file = file.as_deref();
+                let inputs =
+                    Inputs { applet: "proxy", paths: &paths, environment: &environment, flags: &[], file };
+                config::load(Config::SECTION, &inputs)
+            }
+        }
+    }
+}
+
+fn load(source: &Source, ctx: &mut Ctx) -> Result<(Loaded, Config), Error> {
+    let checked = source.load().and_then(|loaded| plan::checked(&loaded).map(|config| (loaded, config)));
+    checked.map_err(|problems| problems.show(ctx))
+}
+
+fn check(source: Source, ctx: &mut Ctx) -> Result<Exit, Error> {
+    let (loaded, config) = load(&source, ctx)?;
+    if let Some(path) = &config.access_log.path
+        && let Err(reason) = log::can_open(path)
+    {
+        let mut problems = config::Problems::default();
+        problems.push(loaded.problem("access_log.path", format!("cannot write the access log: {reason}")));
+        return Err(problems.show(ctx));
+    }
+    let places = match &source {
+        Source::Text(_) => "the command line".to_owned(),
+        Source::Files(_) => {
+            let files: Vec<String> = loaded.files().iter().map(|file| file.display().to_string()).collect();
+            files.join(", ")
+        }
+    };
+    let (listeners, routes, clusters) = (config.listener.len(), config.route.len(), config.cluster.len());
+    let counts = format!("{listeners} listeners, {routes} routes, {clusters} clusters");
+    writeln!(ctx.out()?, "{places}: no fault; {counts}")?;
+    Ok(Exit::OK)
+}
+
+/// Threads that carry traffic, where the file leaves it to us.
+fn workers(config: &Config) -> NonZeroUsize {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(2);
+    let wanted = if config.workers == 0 { cores() } else { usize::from(config.workers) };
+    NonZeroUsize::new(wanted).unwrap_or(NonZeroUsize::MIN)
+}
+
+fn run(
+    source: Source,
+    loaded: Loaded,
+    config: Config,
+    instance: Option<String>,
+    has_socket: bool,
+    ctx: &mut Ctx,
+) -> Result<Exit, Error> {
+    let mut settings = Settings::new("proxy");
+    settings.instance = instance;
+    settings.control = has_socket.then(|| Paths::process().run);
+    let workers = workers(&config);
+    let addresses: Vec<_> =
+        config.listener.iter().map(|(name, listener)| (name.clone(), listener.address)).collect();
+    let names = addresses.iter().map(|(name, _)| Arc::from(name.as_str())).collect::<Vec<Arc<str>>>();
+    let good = Arc::new(Mutex::new(Good { loaded, config }));
+    let make = move || {
+        let proxy = Proxy::new(source.clone(), good.clone(), names.clone(), workers.get());
+        Ok(Box::new(proxy) as Box<dyn edgekit_rt::Service>)
+    };
+    let definition = Definition::new("proxy", make).open(move |ports| {
+        addresses
+            .into_iter()
+            .try_for_each(|(name, address)| ports.listen_shared(&port(&name), address, workers))
+    });
+    Host::new(settings, ctx.clock().clone(), vec![definition])?.run()
+}

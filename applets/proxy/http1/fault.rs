@@ -1,0 +1,193 @@
+//! Why a request is not answered by its server: a status for the client, a word for the counters.
+
+/// A reason.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// A line that ends without CR.
+    BareLf,
+    /// Not a request line, or not a field line: also a folded one.
+    Syntax,
+    /// The target is no path and no URL, or holds what must be written as %XX.
+    Target,
+    /// No Host, several, or one that is no host.
+    Host,
+    /// The request line alone is too long.
+    TargetTooLong,
+    /// The head is too long.
+    HeadTooLong,
+    /// More fields than we look at.
+    TooManyFields,
+    /// Neither HTTP/1.0 nor HTTP/1.1.
+    Version,
+    /// Two Content-Length.
+    TwoLengths,
+    /// A Content-Length that is no number.
+    Length,
+    /// Content-Length and Transfer-Encoding.
+    LengthAndEncoding,
+    /// Two Transfer-Encoding, or one in HTTP/1.0.
+    Encoding,
+    /// A Transfer-Encoding other than chunked.
+    UnknownEncoding,
+    /// A chunk that is none.
+    Chunk,
+    /// The body is longer than configured.
+    BodyTooLong,
+    /// An Expect other than 100-continue.
+    Expectation,
+    /// CONNECT.
+    Method,
+    /// The client took too long over the head.
+    SlowHead,
+    /// The client took too long over the body.
+    SlowBody,
+    /// The client ended in the middle.
+    Truncated,
+    /// No route is for this request.
+    NoRoute,
+    /// The route's cluster is not there, or has no known endpoint.
+    NoEndpoint,
+    /// No endpoint could be connected to.
+    Connect,
+    /// The server did not begin to answer in time.
+    ResponseTimeout,
+    /// The server went away before it answered.
+    NoAnswer,
+    /// The server's answer is no HTTP, or cannot be framed for sure.
+    BadAnswer,
+}
+
+impl Fault {
+    /// All of them, in the order of the counters.
+    pub const ALL: [Fault; 26] = [
+        Fault::BareLf,
+        Fault::Syntax,
+        Fault::Target,
+        Fault::Host,
+        Fault::TargetTooLong,
+        Fault::HeadTooLong,
+        Fault::TooManyFields,
+        Fault::Version,
+        Fault::TwoLengths,
+        Fault::Length,
+        Fault::LengthAndEncoding,
+        Fault::Encoding,
+        Fault::UnknownEncoding,
+        Fault::Chunk,
+        Fault::BodyTooLong,
+        Fault::Expectation,
+        Fault::Method,
+        Fault::SlowHead,
+        Fault::SlowBody,
+        Fault::Truncated,
+        Fault::NoRoute,
+        Fault::NoEndpoint,
+        Fault::Connect,
+        Fault::ResponseTimeout,
+        Fault::NoAnswer,
+        Fault::BadAnswer,
+    ];
+
+    /// The label of the counter.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Fault::BareLf => "bare_lf",
+            Fault::Syntax => "syntax",
+            Fault::Target => "target",
+            Fault::Host => "host",
+            Fault::TargetTooLong => "target_too_long",
+            Fault::HeadTooLong => "head_too_long",
+            Fault::TooManyFields => "too_many_fields",
+            Fault::Version => "version",
+            Fault::TwoLengths => "two_lengths",
+            Fault::Length => "length",
+            Fault::LengthAndEncoding => "length_and_encoding",
+            Fault::Encoding => "encoding",
+            Fault::UnknownEncoding => "unknown_encoding",
+            Fault::Chunk => "chunk",
+            Fault::BodyTooLong => "body_too_long",
+            Fault::Expectation => "expectation",
+            Fault::Method => "method",
+            Fault::SlowHead => "slow_head",
+            Fault::SlowBody => "slow_body",
+            Fault::Truncated => "truncated",
+            Fault::NoRoute => "no_route",
+            Fault::NoEndpoint => "no_endpoint",
+            Fault::Connect => "connect",
+            Fault::ResponseTimeout => "response_timeout",
+            Fault::NoAnswer => "no_answer",
+            Fault::BadAnswer => "bad_answer",
+        }
+    }
+
+    /// What the client is told.
+    pub const fn status(self) -> u16 {
+        match self {
+            Fault::TargetTooLong => 414,
+            Fault::HeadTooLong | Fault::TooManyFields => 431,
+            Fault::Version => 505,
+            Fault::UnknownEncoding | Fault::Method => 501,
+            Fault::BodyTooLong => 413,
+            Fault::Expectation => 417,
+            Fault::SlowHead | Fault::SlowBody => 408,
+            Fault::NoRoute => 404,
+            Fault::NoEndpoint => 503,
+            Fault::Connect | Fault::NoAnswer | Fault::BadAnswer => 502,
+            Fault::ResponseTimeout => 504,
+            _ => 400,
+        }
+    }
+
+    /// True if the client's bytes are to blame, and what follows them cannot be trusted.
+    pub const fn ends_connection(self) -> bool {
+        (self as u8) < Fault::NoRoute as u8
+    }
+}
+
+/// The words after a status.
+pub(super) fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        410 => "Gone",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        417 => "Expectation Failed",
+        418 => "Unused",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_listed_in_order() {
+        for (position, fault) in Fault::ALL.into_iter().enumerate() {
+            assert_eq!(fault as usize, position);
+            assert!((400..=599).contains(&fault.status()) && !reason(fault.status()).is_empty());
+        }
+    }
+}

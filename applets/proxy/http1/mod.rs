@@ -1,0 +1,124 @@
+//! HTTP/1.1, both sides: the hot path.
+//!
+//! A request's way: `mod.rs` waits for bytes without a buffer, `session.rs` reads the head
+//! (`field.rs`, `request.rs`), asks the router, writes the head anew (`write.rs`) and gets a
+//! connection; `exchange.rs` carries the body up (`pump.rs`, `chunked.rs`) while it waits for the
+//! answer (`response.rs`), and the answer down. Whatever two readers could understand differently is
+//! refused with a counted reason (`fault.rs`). `tunnel.rs` is what is left after an upgrade.
+
+mod chunked;
+mod exchange;
+mod fault;
+mod field;
+mod outgoing;
+mod pump;
+mod request;
+mod response;
+mod session;
+mod tunnel;
+mod write;
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+pub use chunked::{Chunked, Decoded};
+pub use fault::Fault;
+pub use field::{Field, MAX_FIELDS, Scan};
+pub use pump::Pump;
+pub use request::{BodyKind, RequestHead};
+pub use response::ResponseHead;
+pub use write::decimal;
+
+use crate::wire::{Wire, linger};
+use crate::worker::Worker;
+use session::{Next, Session};
+
+/// What a client gets to take our last answer before its connection is closed on it.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Serves one connection until its end.
+pub async fn serve<W: Wire>(worker: &Rc<Worker>, socket: usize, mut client: W, peer: SocketAddr, timer: u32) {
+    let address = peer.ip().to_canonical().to_string();
+    let mut is_first = true;
+    loop {
+        let Some((idle, tunnel)) = patience(worker, socket, is_first) else { return };
+        // The exchange before has read the time at its end.
+        let now = if is_first { worker.timers.now() } else { worker.timers.recent() };
+        if !has_bytes(worker, &mut client, timer, now, idle).await {
+            // A request that was sent this very moment is read by nobody, but not answered by a reset.
+            let mut exchange = worker.exchanges.take();
+            end(worker, &mut client, timer, exchange.inbound.spare()).await;
+            worker.exchanges.put(exchange);
+            return;
+        }
+        is_first = false;
+        let mut exchange = worker.exchanges.take();
+        let next = Session {
+            worker,
+            socket,
+            client: &mut client,
+            address: &address,
+            timer,
+            exchange: &mut exchange,
+        }
+        .run()
+        .await;
+        match next {
+            Next::Idle => worker.exchanges.put(exchange),
+            Next::Close => {
+                worker.exchanges.put(exchange);
+                return;
+            }
+            Next::Linger => {
+                exchange.inbound.clear();
+                end(worker, &mut client, timer, exchange.inbound.spare()).await;
+                worker.exchanges.put(exchange);
+                return;
+            }
+            Next::Tunnel(server) => {
+                tunnel::run(worker, client, server, exchange, timer, tunnel).await;
+                return;
+            }
+        }
+    }
+}
+
+/// How long the client may be idle now, and after an upgrade.
+fn patience(worker: &Worker, socket: usize, is_first: bool) -> Option<(Duration, Duration)> {
+    let view = worker.view();
+    let settings = &view.listener(socket)?.settings;
+    // The first request is due at once, as the connection was made for it.
+    let idle = if is_first { settings.head_timeout } else { settings.idle_timeout };
+    Some((worker.idle_time(idle), settings.tunnel_timeout))
+}
+
+/// Waits for bytes without holding a buffer; false if it took too long.
+async fn has_bytes<W: Wire>(
+    worker: &Worker,
+    client: &mut W,
+    timer: u32,
+    now: Duration,
+    patience: Duration,
+) -> bool {
+    let mut drains = worker.is_draining();
+    worker.timers.arm(timer, now, patience);
+    poll_fn(|context| {
+        if client.poll_readable(context).is_ready() {
+            return Poll::Ready(true);
+        }
+        if worker.is_draining() && !drains {
+            drains = true;
+            worker.timers.arm(timer, worker.timers.now(), worker.idle_time(patience));
+        }
+        if worker.timers.expired(timer) { Poll::Ready(false) } else { Poll::Pending }
+    })
+    .await
+}
+
+async fn end<W: Wire>(worker: &Worker, client: &mut W, timer: u32, scratch: &mut [u8]) {
+    worker.timers.arm(timer, worker.timers.now(), LINGER);
+    linger(client, scratch, || worker.timers.expired(timer)).await;
+}

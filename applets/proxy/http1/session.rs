@@ -1,0 +1,376 @@
+//! One request after the other on one connection: reads a head, decides, answers or has it answered.
+//!
+//! The bytes of the requests that follow stay in the buffer until the answer before them is out: what
+//! was pipelined is answered in order, one at a time.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+use super::fault::Fault;
+use super::field::{Scan, Span};
+use super::request::{BodyKind, RequestHead};
+use super::write::{self, Client, Ending};
+use crate::log::Line;
+use crate::route::{Action, Route};
+use crate::snapshot::Listener;
+use crate::stats::RouteStats;
+use crate::wire::Wire;
+use crate::worker::{Exchange, View, Worker};
+
+/// How a connection goes on.
+pub(super) enum Next {
+    /// Waits for another request.
+    Idle,
+    /// Is closed.
+    Close,
+    /// Is closed once the client has had time to take the last answer.
+    Linger,
+    /// Belongs to another protocol now.
+    Tunnel(TcpStream),
+}
+
+/// What is remembered of a request once its head is gone from the buffer.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) began: Duration,
+    pub(super) body: BodyKind,
+    pub(super) is_old: bool,
+    pub(super) is_head: bool,
+    pub(super) is_idempotent: bool,
+    pub(super) keep_alive: bool,
+    pub(super) upgrades: bool,
+}
+
+impl Asked {
+    /// Of a request whose head could not be read.
+    fn nothing(began: Duration) -> Asked {
+        Asked {
+            began,
+            body: BodyKind::Empty,
+            is_old: false,
+            is_head: false,
+            is_idempotent: false,
+            keep_alive: false,
+            upgrades: false,
+        }
+    }
+}
+
+/// How an exchange ended, for counters and log.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub(super) status: u16,
+    pub(super) endpoint: Option<SocketAddr>,
+    pub(super) fault: Option<Fault>,
+    /// Bytes of the answer's body.
+    pub(super) sent: u64,
+}
+
+/// One connection while it is busy.
+pub(super) struct Session<'a, W> {
+    pub(super) worker: &'a Rc<Worker>,
+    pub(super) socket: usize,
+    pub(super) client: &'a mut W,
+    pub(super) address: &'a str,
+    pub(super) timer: u32,
+    pub(super) exchange: &'a mut Exchange,
+}
+
+impl<W: Wire> Session<'_, W> {
+    /// Answers until nothing more is in the buffer.
+    pub(super) async fn run(&mut self) -> Next {
+        loop {
+            let next = self.one().await;
+            if !matches!(next, Next::Idle) || self.exchange.inbound.is_empty() {
+                return next;
+            }
+        }
+    }
+
+    async fn one(&mut self) -> Next {
+        let view = self.worker.view();
+        let Some(listener) = view.listener(self.socket) else { return Next::Close };
+        let began = self.worker.timers.now();
+        self.exchange.note.clear();
+        self.exchange.up.clear();
+        self.exchange.down.clear();
+        let head = match self.read_head(listener, began).await {
+            Ok(Some(head)) => head,
+            Ok(None) => return Next::Close,
+            Err(fault) => return self.refuse(fault, Asked::nothing(began), None).await,
+        };
+        let bytes = self.exchange.inbound.filled();
+        let asked = Asked {
+            began,
+            body: head.body,
+            is_old: head.minor == 0,
+            is_head: head.is_head(bytes),
+            is_idempotent: head.is_idempotent(bytes),
+            keep_alive: head.keep_alive,
+            upgrades: false,
+        };
+        if self.worker.shared.log.is_on() {
+            self.note(&head);
+        }
+        let bytes = self.exchange.inbound.filled();
+        let found = listener.router.find(head.host.of(bytes), head.path.of(bytes), head.method.of(bytes));
+        let Some((route, stats)) = found.and_then(|at| view.route(at)) else {
+            self.exchange.inbound.consume(head.length);
+            return self.refuse(Fault::NoRoute, asked, None).await;
+        };
+        match &route.action {
+            Action::Direct { status, body } => {
+                self.exchange.inbound.consume(head.length);
+                self.answer(*status, body, asked, route, stats).await
+            }
+            Action::Forward(_) => self.forward(&view, listener, (route, stats), &head, asked).await,
+        }
+    }
+
+    /// Reads until a whole head is there; none if the client is gone and has not begun one.
+    async fn read_head(
+        &mut self,
+        listener: &Listener,
+        began: Duration,
+    ) -> Result<Option<RequestHead>, Fault> {
+        let Exchange { inbound, fields, .. } = &mut *self.exchange;
+        let (worker, timer) = (self.worker, self.timer);
+        let most = usize::try_from(listener.settings.max_head.0).unwrap_or(usize::MAX);
+        let mut scan = Scan::default();
+        let mut waits = false;
+        loop {
+            // One empty line before a request is forgiven (RFC 9112 §2.2), where nothing was scanned.
+            if scan.first_line().is_none() && inbound.filled().starts_with(b"\r\n") {
+                inbound.consume(2);
+                scan = Scan::default();
+            }
+            if let Some(length) = scan.end(inbound.filled())? {
+                if length > most {
+                    return Err(too_long(&scan, most));
+                }
+                return RequestHead::parse(&inbound.filled()[..length], fields).map(Some);
+            }
+            if inbound.filled().len() >= most || inbound.is_full() {
+                return Err(too_long(&scan, most));
+            }
+            if !waits && !inbound.is_empty() {
+                waits = true;
+                worker.timers.arm(timer, began, listener.settings.head_timeout);
+            }
+            let read = poll_fn(|context| match self.client.poll_read(context, inbound.spare()) {
+                Poll::Pending if worker.timers.expired(timer) => Poll::Ready(None),
+                read => Poll::Ready(Some(ready!(read))),
+            });
+            match read.await {
+                // A client that sent nothing is not told that it was slow.
+                None if inbound.is_empty() => return Ok(None),
+                None => return Err(Fault::SlowHead),
+                Some(Ok(0) | Err(_)) if inbound.is_empty() => return Ok(None),
+                Some(Ok(0) | Err(_)) => return Err(Fault::Truncated),
+                Some(Ok(bytes)) => inbound.add(bytes),
+            }
+        }
+    }
+
+    /// Keeps what the log says of a request.
+    fn note(&mut self, head: &RequestHead) {
+        let Exchange { inbound, fields, note, .. } = &mut *self.exchange;
+        let bytes = inbound.filled();
+        let is_agent = |name: Span| name.of(bytes).eq_ignore_ascii_case(b"user-agent");
+        let agent =
+            fields.iter().find(|field| is_agent(field.name)).map_or(&[][..], |field| field.value.of(bytes));
+        for part in [head.method.of(bytes), head.target.of(bytes), head.host.of(bytes), agent] {
+            note.extend_from_slice(part);
+            note.push(0);
+        }
+    }
+
+    async fn forward(
+        &mut self,
+        view: &View,
+        listener: &Listener,
+        (route, stats): (&Route, &Arc<RouteStats>),
+        head: &RequestHead,
+        mut asked: Asked,
+    ) -> Next {
+        let limit = listener.settings.max_body.map_or(u64::MAX, |size| size.0);
+        let Exchange { inbound, fields, up, .. } = &mut *self.exchange;
+        let bytes = &inbound.filled()[..head.length];
+        if matches!(head.body, BodyKind::Length(length) if length > limit) {
+            inbound.consume(head.length);
+            return self.refuse(Fault::BodyTooLong, asked, Some((route, stats))).await;
+        }
+        asked.upgrades = head.upgrades_to(bytes, &route.settings.upgrade) && head.body == BodyKind::Empty;
+        let client = Client {
+            address: self.address,
+            scheme: "http",
+            forwarded: listener.settings.forwarded,
+            trusted: listener.settings.trust_forwarded,
+        };
+        write::request(&mut up.out.head, bytes, head, fields, &client, &route.request, asked.upgrades);
+        up.start(head.body, head.body == BodyKind::Chunked, limit);
+        inbound.consume(head.length);
+        let Some((cluster, chooser)) = view.cluster(route) else {
+            return self.refuse(Fault::NoEndpoint, asked, Some((route, stats))).await;
+        };
+        match self.carry(listener, cluster, chooser, route, asked).await {
+            Ok((outcome, next)) => {
+                self.count(asked, &outcome, route, Some(stats));
+                next
+            }
+            Err(fault) => self.refuse(fault, asked, Some((route, stats))).await,
+        }
+    }
+
+    /// Whether the connection may be kept after an answer of our own.
+    fn keeps(&self, asked: &Asked) -> bool {
+        asked.keep_alive && asked.body == BodyKind::Empty && !self.worker.is_draining()
+    }
+
+    async fn answer(
+        &mut self,
+        status: u16,
+        body: &[u8],
+        asked: Asked,
+        route: &Route,
+        stats: &Arc<RouteStats>,
+    ) -> Next {
+        let keeps = self.keeps(&asked);
+        let ending = Ending { close: !keeps, old: asked.is_old };
+        let out = &mut self.exchange.down.out;
+        out.head.clear();
+        {
+            let mut dates = self.worker.dates.borrow_mut();
+            write::answer(
+                &mut out.head,
+                status,
+                body,
+                dates.http(),
+                asked.is_head,
+                Some(&route.response),
+                ending,
+            );
+        }
+        out.start();
+        if !self.send().await {
+            return Next::Close;
+        }
+        self.worker.timers.now();
+        self.count(
+            asked,
+            &Outcome { status, sent: body.len() as u64, ..Outcome::default() },
+            route,
+            Some(stats),
+        );
+        if keeps { Next::Idle } else { Next::Linger }
+    }
+
+    /// Tells the client why it is not answered by a server.
+    async fn refuse(
+        &mut self,
+        fault: Fault,
+        asked: Asked,
+        route: Option<(&Route, &Arc<RouteStats>)>,
+    ) -> Next {
+        let keeps = self.keeps(&asked) && !fault.ends_connection();
+        let ending = Ending { close: !keeps, old: asked.is_old };
+        let out = &mut self.exchange.down.out;
+        out.head.clear();
+        let text = super::fault::reason(fault.status());
+        {
+            let mut dates = self.worker.dates.borrow_mut();
+            write::answer(
+                &mut out.head,
+                fault.status(),
+                text.as_bytes(),
+                dates.http(),
+                asked.is_head,
+                None,
+                ending,
+            );
+        }
+        out.start();
+        let sent = self.send().await;
+        self.worker.timers.now();
+        let outcome =
+            Outcome { status: fault.status(), fault: Some(fault), endpoint: None, sent: text.len() as u64 };
+        self.worker.shared.stats.fault(self.worker.index, fault);
+        self.log(asked, &outcome, route.map_or("", |(route, _)| &route.name));
+        if let Some((_, stats)) = route {
+            self.counted(asked, &outcome, stats);
+        }
+        match (sent, keeps) {
+            (false, _) => Next::Close,
+            (true, true) => Next::Idle,
+            (true, false) => Next::Linger,
+        }
+    }
+
+    /// Writes what is in `down.out`; false if the client does not take it.
+    pub(super) async fn send(&mut self) -> bool {
+        let (worker, timer) = (self.worker, self.timer);
+        let Exchange { down, answer, .. } = &mut *self.exchange;
+        poll_fn(|context| match down.out.poll_send(context, self.client, answer) {
+            Poll::Pending if worker.timers.expired(timer) => Poll::Ready(false),
+            sent => Poll::Ready(ready!(sent).is_ok()),
+        })
+        .await
+    }
+
+    fn counted(&self, asked: Asked, outcome: &Outcome, stats: &Arc<RouteStats>) {
+        let took = self.worker.timers.recent().saturating_sub(asked.began);
+        self.worker.shared.stats.answered(stats, self.worker.index, outcome.status, took);
+    }
+
+    fn count(&self, asked: Asked, outcome: &Outcome, route: &Route, stats: Option<&Arc<RouteStats>>) {
+        if let Some(stats) = stats {
+            self.counted(asked, outcome, stats);
+        }
+        let cells = self.worker.cells();
+        cells.received.add(self.exchange.up.carried());
+        cells.sent.add(outcome.sent);
+        self.log(asked, outcome, &route.name);
+    }
+
+    fn log(&self, asked: Asked, outcome: &Outcome, route: &str) {
+        let sink = &self.worker.shared.log;
+        if !sink.is_on() {
+            return;
+        }
+        let mut text = [0; 64];
+        let endpoint = outcome.endpoint.map_or(0, |endpoint| {
+            use std::io::Write;
+            let mut left = &mut text[..];
+            // The longest address has 58 letters.
+            let _fits = write!(left, "{endpoint}");
+            let left = left.len();
+            text.len() - left
+        });
+        let line = Line {
+            client: self.address,
+            note: &self.exchange.note,
+            status: outcome.status,
+            sent: outcome.sent,
+            took: self.worker.timers.recent().saturating_sub(asked.began),
+            route,
+            endpoint: &text[..endpoint],
+            fault: outcome.fault.map_or("", Fault::word),
+        };
+        let lost = self.worker.log.borrow_mut().add(sink, &mut self.worker.dates.borrow_mut(), &line);
+        self.worker.cells().lines_lost.add(lost);
+    }
+}
+
+/// Which part of a head that is longer than `most` is to blame.
+fn too_long(scan: &Scan, most: usize) -> Fault {
+    match scan.first_line() {
+        Some(line) if line <= most => Fault::HeadTooLong,
+        _ => Fault::TargetTooLong,
+    }
+}

@@ -1,0 +1,99 @@
+//! Looks the names of endpoints up, again and again, and puts what it finds into the snapshot.
+//!
+//! A name that cannot be looked up keeps the addresses it had: offline is normal.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use edgekit_core::Error;
+use edgekit_rt::Resolver;
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::snapshot::{Address, Change};
+use crate::worker::Shared;
+
+/// How often names are looked up; the resolver knows how long an answer may be kept.
+const AGAIN: Duration = Duration::from_secs(30);
+/// After a failure.
+const SOON: Duration = Duration::from_secs(3);
+
+/// What is looked up, and what was complained of.
+pub(crate) struct Names {
+    resolver: Resolver,
+    shared: Arc<Shared>,
+    configs: watch::Receiver<Arc<Config>>,
+    told: HashSet<String>,
+}
+
+impl Names {
+    pub(crate) fn new(
+        resolver: Resolver,
+        shared: Arc<Shared>,
+        configs: watch::Receiver<Arc<Config>>,
+    ) -> Names {
+        Names { resolver, shared, configs, told: HashSet::new() }
+    }
+
+    /// Goes on until the service ends.
+    ///
+    /// # Errors
+    /// None: a name nobody knows is a warning.
+    pub(crate) async fn run(mut self) -> Result<(), Error> {
+        loop {
+            let pause = self.round().await;
+            let changed = self.configs.changed();
+            let changed = match pause {
+                Some(pause) => tokio::time::timeout(pause, changed).await.unwrap_or(Ok(())),
+                None => changed.await,
+            };
+            if changed.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Looks every name up once; gives when to do it again, if there are any.
+    pub(crate) async fn round(&mut self) -> Option<Duration> {
+        let config = self.configs.borrow_and_update().clone();
+        let mut pause = None;
+        for (name, cluster) in &config.cluster {
+            if !cluster.endpoints.iter().any(|endpoint| matches!(endpoint, Address::Name(..))) {
+                continue;
+            }
+            pause.get_or_insert(AGAIN);
+            let mut found: Vec<SocketAddr> = Vec::new();
+            let mut all_known = true;
+            for endpoint in &cluster.endpoints {
+                match endpoint {
+                    Address::Socket(address) => found.push(*address),
+                    Address::Name(host, port) => match self.resolver.resolve(host).await {
+                        Ok(addresses) => {
+                            self.told.remove(host);
+                            found.extend(addresses.into_iter().map(|ip| SocketAddr::new(ip, *port)));
+                        }
+                        Err(error) => {
+                            all_known = false;
+                            if self.told.insert(host.clone()) {
+                                tracing::warn!(cluster = name, "cannot look '{host}' up: {error}");
+                            }
+                        }
+                    },
+                }
+            }
+            if !all_known {
+                pause = Some(SOON);
+            }
+            let snapshot = self.shared.snapshot.get();
+            let before = snapshot.resources().endpoints.get(name.as_str());
+            let differs = before.is_none_or(|before| **before != *found);
+            // What could not be looked up now may still be right.
+            if differs && (all_known || found.len() > before.map_or(0, |before| before.len())) {
+                self.shared.snapshot.apply(Change::Endpoints(name.as_str().into(), Some(found.into())));
+            }
+        }
+        pause
+    }
+}

@@ -1,0 +1,233 @@
+//! The daemon: starts the workers, swaps snapshots on a reload, drains.
+//!
+//! Listening sockets belong to the Host and outlive this service; a listener that a file adds,
+//! removes or moves waits for a restart and is said to. All else is live.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use edgekit_core::config::{Loaded, Reload, diff};
+use edgekit_core::{Error, ErrorContext, Exit};
+use edgekit_rt::{BoxFuture, Scope, Service, Verdict};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::names::Names;
+use crate::snapshot::{Name, Resources, Snapshot, SnapshotCell};
+use crate::stats::Stats;
+use crate::worker::{self, Shared};
+use crate::{log, plan};
+
+/// How long the start waits for names to be looked up.
+const NAMES: Duration = Duration::from_secs(1);
+/// How often a drain looks whether it is over.
+const LOOK: Duration = Duration::from_millis(10);
+/// Descriptors that are not connections of clients or to endpoints.
+const SPARE: usize = 64;
+
+/// Where the configuration comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// The usual files, or one that was named.
+    Files(Option<PathBuf>),
+    /// The command line.
+    Text(String),
+}
+
+/// The last configuration without a fault.
+pub(crate) struct Good {
+    pub(crate) loaded: Loaded,
+    pub(crate) config: Config,
+}
+
+/// What the Host calls the sockets of a listener.
+pub(crate) fn port(listener: &str) -> String {
+    format!("listener.{listener}")
+}
+
+/// The service.
+pub(crate) struct Proxy {
+    source: Source,
+    good: Arc<Mutex<Good>>,
+    /// Listeners whose sockets are open.
+    names: Vec<Name>,
+    workers: usize,
+    draining: watch::Sender<bool>,
+    alive: Arc<AtomicUsize>,
+    running: Option<Running>,
+}
+
+struct Running {
+    shared: Arc<Shared>,
+    configs: watch::Sender<Arc<Config>>,
+    addresses: Vec<(Name, String)>,
+}
+
+impl Proxy {
+    pub(crate) fn new(source: Source, good: Arc<Mutex<Good>>, names: Vec<Name>, workers: usize) -> Proxy {
+        let (draining, _) = watch::channel(false);
+        Proxy { source, good, names, workers, draining, alive: Arc::default(), running: None }
+    }
+
+    fn good(&self) -> MutexGuard<'_, Good> {
+        // Both halves are replaced in one statement.
+        self.good.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The resources of a file, with the listeners that are open.
+    fn resources(&self, config: &Config, before: Option<&Resources>) -> Resources {
+        let mut resources = plan::resources(config);
+        resources.listeners.retain(|name, _| self.names.contains(name));
+        if let Some(before) = before {
+            for name in &self.names {
+                if let Some(kept) = before.listeners.get(name) {
+                    resources.listeners.entry(name.clone()).or_insert_with(|| kept.clone());
+                }
+            }
+            // What was looked up for the same endpoints holds until it is looked up again.
+            for (name, cluster) in &resources.clusters {
+                let same =
+                    before.clusters.get(name).is_some_and(|before| before.endpoints == cluster.endpoints);
+                if let Some(known) = before.endpoints.get(name).filter(|_| same) {
+                    resources.endpoints.insert(name.clone(), known.clone());
+                }
+            }
+        }
+        resources
+    }
+
+    async fn begin(&mut self, scope: &Scope) -> Result<(), Error> {
+        let config = Arc::new(self.good().config.clone());
+        let (sink, writer) = log::channel();
+        let shared = Arc::new(Shared {
+            clock: scope.clock().clone(),
+            snapshot: SnapshotCell::new(Snapshot::build(self.resources(&config, None))),
+            stats: Stats::new(scope.metrics().clone(), self.workers),
+            log: sink,
+            open: AtomicUsize::new(0),
+            most_open: most_open(),
+        });
+        scope.spawn(writer.run());
+        shared.log.open(&config.access_log).await?;
+        let (configs, receiver) = watch::channel(config);
+        let mut names = Names::new(scope.resolver().clone(), shared.clone(), receiver);
+        // What is in a file on this machine is known at once; the network may take its time.
+        let _late = tokio::time::timeout(NAMES, names.round()).await;
+        scope.spawn(names.run());
+        let mut sockets: Vec<Vec<(Name, TcpListener)>> = (0..self.workers).map(|_| Vec::new()).collect();
+        let mut addresses = Vec::new();
+        for name in &self.names {
+            for (index, own) in sockets.iter_mut().enumerate() {
+                let mut opened = scope.ports().listeners(&port(name))?;
+                let socket = opened.swap_remove(index % opened.len());
+                if index == 0 {
+                    addresses.push((name.clone(), socket.local_addr()?.to_string()));
+                }
+                own.push((name.clone(), socket));
+            }
+        }
+        for (index, own) in sockets.into_iter().enumerate() {
+            let (shared, drain, alive) = (shared.clone(), self.draining.subscribe(), self.alive.clone());
+            alive.fetch_add(1, Ordering::AcqRel);
+            let work = move || async move {
+                let ended = worker::run(index, shared, own, drain).await;
+                alive.fetch_sub(1, Ordering::AcqRel);
+                ended
+            };
+            scope.worker(&format!("proxy-{index}"), work).context("cannot start a worker")?;
+        }
+        for (name, address) in &addresses {
+            tracing::info!(listener = &**name, address, workers = self.workers, "listens");
+        }
+        self.running = Some(Running { shared, configs, addresses });
+        Ok(())
+    }
+
+    async fn replace(&mut self) -> Result<Verdict, Error> {
+        let Some(running) = &self.running else {
+            return Err(Error::new(Exit::TEMPORARY, "the service does not run"));
+        };
+        let loaded = self.source.load()?;
+        let config = plan::checked(&loaded)?;
+        let mut verdict = Verdict::unchanged();
+        for change in diff(&self.good().loaded, &loaded) {
+            match change.reload {
+                Reload::Live => verdict.applied.push(change.key),
+                Reload::Restart => verdict.needs_restart.push(change.key),
+            }
+        }
+        // Also where nothing changed: whoever moved the file away wants a new one.
+        running.shared.log.open(&config.access_log).await?;
+        let before = running.shared.snapshot.get();
+        let resources = self.resources(&config, Some(before.resources()));
+        if resources != *before.resources() {
+            running.shared.snapshot.put(Snapshot::build(resources));
+        }
+        running.configs.send_replace(Arc::new(config.clone()));
+        *self.good() = Good { loaded, config };
+        Ok(verdict)
+    }
+}
+
+/// Connections of clients there may be: half of the descriptors, as each may need one to a server.
+/// The soft limit is for programs that use select(2): we go up to the hard one.
+fn most_open() -> usize {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let limit = match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        Ok(()) => maximum,
+        Err(_) => current,
+    };
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(1 << 20);
+    (limit.saturating_sub(SPARE) / 2).max(1)
+}
+
+impl Service for Proxy {
+    fn start<'a>(&'a mut self, scope: &'a Scope) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.begin(scope))
+    }
+
+    fn reload(&mut self) -> BoxFuture<'_, Result<Verdict, Error>> {
+        Box::pin(self.replace())
+    }
+
+    fn drain(&mut self, _: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            self.draining.send_replace(true);
+            while self.alive.load(Ordering::Acquire) > 0 {
+                tokio::time::sleep(LOOK).await;
+            }
+            if let Some(running) = &self.running {
+                running.shared.log.settle().await;
+            }
+        })
+    }
+
+    fn status(&self) -> Value {
+        let Some(Running { shared, addresses, .. }) = &self.running else { return json!({}) };
+        let snapshot = shared.snapshot.get();
+        let listeners: Vec<Value> =
+            addresses.iter().map(|(name, address)| json!({ "name": &**name, "address": address })).collect();
+        let clusters: Vec<Value> = snapshot
+            .clusters
+            .iter()
+            .map(|cluster| {
+                let endpoints: Vec<String> = cluster.endpoints.iter().map(ToString::to_string).collect();
+                json!({ "name": &*cluster.name, "endpoints": endpoints })
+            })
+            .collect();
+        json!({
+            "workers": self.workers,
+            "snapshot": shared.snapshot.number(),
+            "open": shared.stats.sum(|cells| &cells.open),
+            "accepted": shared.stats.sum(|cells| &cells.accepted),
+            "listeners": listeners,
+            "routes": snapshot.routes.len(),
+            "clusters": clusters,
+        })
+    }
+}

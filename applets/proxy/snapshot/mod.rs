@@ -1,0 +1,168 @@
+//! What the workers serve by: one immutable picture of listeners, routes, clusters and endpoints.
+//!
+//! [`Resources`] is what was said, by name; [`Snapshot`] the same compiled for look-ups. A change of
+//! one resource makes a new snapshot that shares all it can with the old one; workers go over to it
+//! between two requests, and an exchange keeps the one it began with. Resources may refer to others
+//! that are not there (yet): such a route answers 503, so that they can come in any order.
+//! Neighbours: `plan.rs` makes resources of a file, `cell.rs` hands snapshots to workers.
+
+mod address;
+mod cell;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+pub use address::Address;
+pub use cell::SnapshotCell;
+
+use crate::config;
+use crate::route::{Action, Route, Router};
+
+/// The name of a resource.
+pub type Name = Arc<str>;
+
+/// What was said, by name.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Resources {
+    /// `[listener.NAME]`.
+    pub listeners: BTreeMap<Name, Arc<config::Listener>>,
+    /// `[route.NAME]`.
+    pub routes: BTreeMap<Name, Arc<config::Route>>,
+    /// `[cluster.NAME]`.
+    pub clusters: BTreeMap<Name, Arc<config::Cluster>>,
+    /// The addresses of a cluster, names looked up.
+    pub endpoints: BTreeMap<Name, Arc<[SocketAddr]>>,
+}
+
+/// One resource that comes, changes or (without a value) goes.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A listener's settings.
+    Listener(Name, Option<Arc<config::Listener>>),
+    /// A route.
+    Route(Name, Option<Arc<config::Route>>),
+    /// A cluster's settings.
+    Cluster(Name, Option<Arc<config::Cluster>>),
+    /// A cluster's addresses.
+    Endpoints(Name, Option<Arc<[SocketAddr]>>),
+}
+
+/// A cluster as workers see it.
+#[derive(PartialEq, Debug)]
+pub struct Cluster {
+    /// Its name.
+    pub name: Name,
+    /// Its settings.
+    pub settings: Arc<config::Cluster>,
+    /// Where it is; empty until a name was found.
+    pub endpoints: Arc<[SocketAddr]>,
+}
+
+/// A listener as workers see it.
+#[derive(PartialEq, Debug)]
+pub struct Listener {
+    /// Its name.
+    pub name: Name,
+    /// Its settings.
+    pub settings: Arc<config::Listener>,
+    /// Which of the snapshot's routes a request takes.
+    pub router: Router,
+}
+
+/// The compiled picture.
+#[derive(PartialEq, Debug, Default)]
+pub struct Snapshot {
+    resources: Resources,
+    /// By name.
+    pub listeners: Vec<Arc<Listener>>,
+    /// By name; [`Router`] gives positions in it.
+    pub routes: Vec<Arc<Route>>,
+    /// By name; [`Action::Forward`] holds positions in it.
+    pub clusters: Vec<Arc<Cluster>>,
+}
+
+impl Snapshot {
+    /// Compiles all of it.
+    pub fn build(resources: Resources) -> Snapshot {
+        Snapshot::after(&Snapshot::default(), resources)
+    }
+
+    /// A snapshot with one resource changed.
+    pub fn apply(&self, change: Change) -> Snapshot {
+        fn put<T>(map: &mut BTreeMap<Name, T>, name: Name, value: Option<T>) {
+            match value {
+                Some(value) => drop(map.insert(name, value)),
+                None => drop(map.remove(&name)),
+            }
+        }
+        let mut resources = self.resources.clone();
+        match change {
+            Change::Listener(name, value) => put(&mut resources.listeners, name, value),
+            Change::Route(name, value) => put(&mut resources.routes, name, value),
+            Change::Cluster(name, value) => put(&mut resources.clusters, name, value),
+            Change::Endpoints(name, value) => put(&mut resources.endpoints, name, value),
+        }
+        Snapshot::after(self, resources)
+    }
+
+    /// What it was made of.
+    pub fn resources(&self) -> &Resources {
+        &self.resources
+    }
+
+    /// The listener of this name.
+    pub fn listener(&self, name: &str) -> Option<&Arc<Listener>> {
+        let found = self.listeners.binary_search_by(|listener| (*listener.name).cmp(name));
+        found.ok().map(|at| &self.listeners[at])
+    }
+
+    fn after(old: &Snapshot, resources: Resources) -> Snapshot {
+        let clusters: Vec<Arc<Cluster>> = resources
+            .clusters
+            .iter()
+            .map(|(name, settings)| {
+                let endpoints = resources.endpoints.get(name).cloned().unwrap_or_else(|| Arc::from([]));
+                let cluster = Cluster { name: name.clone(), settings: settings.clone(), endpoints };
+                kept(&old.clusters, |old| old.name.cmp(name), cluster)
+            })
+            .collect();
+        let place = |name: &str| clusters.binary_search_by(|cluster| (*cluster.name).cmp(name)).ok();
+        let routes: Vec<Arc<Route>> = resources
+            .routes
+            .iter()
+            .map(|(name, settings)| {
+                let route = Route::compile(name.clone(), settings.clone(), place);
+                kept(&old.routes, |old| old.name.cmp(name), route)
+            })
+            .collect();
+        let listeners = resources
+            .listeners
+            .iter()
+            .map(|(name, settings)| {
+                let router = Router::build(name, &routes);
+                let listener = Listener { name: name.clone(), settings: settings.clone(), router };
+                kept(&old.listeners, |old| old.name.cmp(name), listener)
+            })
+            .collect();
+        Snapshot { resources, listeners, routes, clusters }
+    }
+
+    /// The cluster a route asks; none if it answers by itself or its cluster is not there.
+    pub fn cluster_of(&self, route: &Route) -> Option<(usize, &Arc<Cluster>)> {
+        match route.action {
+            Action::Forward(Some(at)) => self.clusters.get(at).map(|cluster| (at, cluster)),
+            _ => None,
+        }
+    }
+}
+
+/// The old one where nothing changed, so that memory does not follow the number of changes.
+fn kept<T: PartialEq>(old: &[Arc<T>], order: impl Fn(&T) -> std::cmp::Ordering, fresh: T) -> Arc<T> {
+    match old.binary_search_by(|one| order(one)) {
+        Ok(at) if *old[at] == fresh => old[at].clone(),
+        _ => Arc::new(fresh),
+    }
+}

@@ -1,0 +1,89 @@
+//! A byte stream as the hot path wants it: looked at without a buffer, written without waiting first.
+//!
+//! TCP today; a TLS session or a stream of HTTP/2 is another implementation.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// One end of an exchange.
+pub trait Wire {
+    /// Ready once a read would not wait: an idle connection holds no buffer.
+    fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Reads; 0 is the end.
+    fn poll_read(&mut self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Writes some of `parts`.
+    fn poll_write(&mut self, context: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
+
+    /// Tells the other side that nothing more comes.
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Makes the coming close a reset: the other side learns that it has not got all.
+    fn reset(&mut self);
+}
+
+impl Wire for TcpStream {
+    fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_read_ready(context)
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        // A read that does not fill the buffer needs no second one to learn that there is no more.
+        let mut buffer = ReadBuf::new(into);
+        ready!(AsyncRead::poll_read(Pin::new(self), context, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        loop {
+            let written = match parts {
+                [one] => self.try_write(one),
+                parts => self.try_write_vectored(parts),
+            };
+            match written {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.poll_write_ready(context))?;
+                }
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        AsyncWrite::poll_shutdown(Pin::new(self), context)
+    }
+
+    fn reset(&mut self) {
+        if let Err(error) = self.set_zero_linger() {
+            tracing::debug!("reset: {error}");
+        }
+    }
+}
+
+/// Bytes read and thrown away before a connection is closed, at most.
+const LINGER: usize = 256 * 1024;
+
+/// Ends a connection whose client may still be sending: a close with unread bytes would be a reset,
+/// and take our last answer with it. `late` says when there was patience enough.
+pub(crate) async fn linger<W: Wire>(wire: &mut W, scratch: &mut [u8], late: impl Fn() -> bool) {
+    if poll_fn(|context| wire.poll_end(context)).await.is_err() {
+        return;
+    }
+    let mut thrown = 0;
+    while thrown < LINGER {
+        let read = poll_fn(|context| match wire.poll_read(context, scratch) {
+            Poll::Pending if late() => Poll::Ready(Ok(0)),
+            read => read,
+        });
+        match read.await {
+            Ok(0) | Err(_) => return,
+            Ok(bytes) => thrown += bytes,
+        }
+    }
+}

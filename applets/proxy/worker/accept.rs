@@ -1,0 +1,104 @@
+//! Takes connections from a listening socket and starts a task for each.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::Worker;
+use crate::http1;
+
+/// What accept(2) gets to find descriptors or memory again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Keeps the calling thread on one of the CPUs it may run on, the next for each worker: what a
+/// connection needs stays in one cache. A machine that refuses it serves as well.
+pub(super) fn pin_to_cpu(index: usize) {
+    let Ok(allowed) = sched_getaffinity(None) else { return };
+    let cpus: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect();
+    let Some(cpu) = cpus.get(index % cpus.len().max(1)) else { return };
+    let mut own = CpuSet::new();
+    own.set(*cpu);
+    if let Err(error) = sched_setaffinity(None, &own) {
+        tracing::debug!(cpu, "not pinned: {error}");
+    }
+}
+
+/// Accepts until it is dropped.
+pub(super) async fn accept(worker: Rc<Worker>, socket: usize, listener: TcpListener) {
+    let mut told = false;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                told = false;
+                welcome(&worker, socket, stream, peer);
+            }
+            Err(error) if is_its_own_fault(&error) => {}
+            Err(error) => {
+                worker.cells().accept_errors.add(1);
+                if !told {
+                    tracing::warn!("cannot accept connections now: {error}");
+                    told = true;
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// The connection was gone before it was accepted.
+fn is_its_own_fault(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
+}
+
+fn welcome(worker: &Rc<Worker>, socket: usize, stream: TcpStream, peer: SocketAddr) {
+    let cells = worker.cells();
+    cells.accepted.add(1);
+    let shared = &worker.shared;
+    if shared.open.fetch_add(1, Ordering::Relaxed) >= shared.most_open {
+        shared.open.fetch_sub(1, Ordering::Relaxed);
+        cells.turned_away.add(1);
+        return;
+    }
+    // Answers are written whole; waiting for more of them would only be late.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!("nodelay: {error}");
+    }
+    worker.opened();
+    let guest = Guest { worker: worker.clone() };
+    tokio::task::spawn_local(async move {
+        let worker = &guest.worker;
+        let timer = poll_fn(|context| Poll::Ready(worker.timers.enter(context.waker().clone()))).await;
+        let _place = Place { worker: worker.clone(), timer };
+        http1::serve(worker, socket, stream, peer, timer).await;
+    });
+}
+
+/// Counts a connection until its task is gone, panics included.
+struct Guest {
+    worker: Rc<Worker>,
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.worker.closed();
+    }
+}
+
+/// A place among the deadlines.
+struct Place {
+    worker: Rc<Worker>,
+    timer: u32,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.worker.timers.leave(self.timer);
+    }
+}

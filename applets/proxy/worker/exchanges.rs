@@ -1,0 +1,82 @@
+//! The memory of an exchange: taken when a request comes, given back when the answer is out.
+//!
+//! An idle connection holds none of it. What is kept for the next exchange is what the last second
+//! needed at most; a burst's memory goes back to the system.
+
+use std::cell::{Cell, RefCell};
+
+use crate::buffer::Buffer;
+use crate::http1::{Field, Pump};
+
+/// Buffers and tables of one exchange.
+#[derive(Default)]
+pub struct Exchange {
+    /// From the client: the head of a request, its body, requests after it.
+    pub inbound: Buffer,
+    /// From the server.
+    pub answer: Buffer,
+    /// To the server.
+    pub up: Pump,
+    /// To the client.
+    pub down: Pump,
+    /// Of the head that is looked at.
+    pub fields: Vec<Field>,
+    /// What the access log says of the request.
+    pub note: Vec<u8>,
+}
+
+/// Exchanges nobody uses now.
+#[derive(Default)]
+pub struct Exchanges {
+    #[expect(clippy::vec_box, reason = "a connection takes the pointer, not the tables")]
+    free: RefCell<Vec<Box<Exchange>>>,
+    /// Fewest that were free since the last look: those nobody needed.
+    unused: Cell<usize>,
+}
+
+impl Exchanges {
+    /// One to work with.
+    pub fn take(&self) -> Box<Exchange> {
+        let mut free = self.free.borrow_mut();
+        let taken = free.pop();
+        self.unused.set(self.unused.get().min(free.len()));
+        taken.unwrap_or_default()
+    }
+
+    /// Gives one back.
+    pub fn put(&self, mut exchange: Box<Exchange>) {
+        exchange.inbound.clear();
+        exchange.answer.clear();
+        self.free.borrow_mut().push(exchange);
+    }
+
+    /// Lets go of half of those that were not needed since the last call, and of the last but one.
+    pub fn shrink(&self) {
+        let mut free = self.free.borrow_mut();
+        let needless = self.unused.get().min(free.len());
+        let keep = free.len() - needless.div_ceil(2).min(free.len().saturating_sub(1));
+        free.truncate(keep);
+        free.shrink_to(keep.max(16));
+        self.unused.set(free.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_burst_needed_goes_back() {
+        let exchanges = Exchanges::default();
+        let many: Vec<_> = (0..100).map(|_| exchanges.take()).collect();
+        many.into_iter().for_each(|exchange| exchanges.put(exchange));
+        exchanges.shrink();
+        for _ in 0..10 {
+            let one = exchanges.take();
+            exchanges.put(one);
+            exchanges.shrink();
+        }
+        assert!(exchanges.free.borrow().len() <= 2, "{}", exchanges.free.borrow().len());
+        assert!(!exchanges.free.borrow().is_empty());
+    }
+}

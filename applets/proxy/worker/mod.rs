@@ -1,0 +1,248 @@
+//! One worker: a thread with a runtime of its own, its listening sockets, its connections, its pools.
+//!
+//! Nothing here is shared with another worker but the snapshot, the counters (one writer each) and
+//! the count of open connections; tasks never leave their thread, so that no request pays for a lock.
+//! Neighbours: `service.rs` starts workers, `http1` serves the connections, `upstream.rs` is the pool.
+
+mod accept;
+mod exchanges;
+mod timers;
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::net::TcpListener;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use edgekit_core::{Clock, Error, Exit};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+pub(crate) use exchanges::{Exchange, Exchanges};
+pub(crate) use timers::Timers;
+
+use crate::balance::{self, Balance};
+use crate::dates::Dates;
+use crate::log::{LogLines, LogSink};
+use crate::route::Route;
+use crate::snapshot::{Cluster, Listener, Snapshot, SnapshotCell};
+use crate::stats::{RouteStats, Stats, WorkerCells};
+use crate::upstream::Pool;
+
+/// How often idle connections to endpoints and waiting log lines are looked after.
+const CHORES: Duration = Duration::from_secs(1);
+/// What a client with an idle connection gets, once we drain, to notice or to ask once more.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// What all workers of a proxy share.
+pub struct Shared {
+    /// The time.
+    pub clock: Clock,
+    /// What is served by.
+    pub snapshot: SnapshotCell,
+    /// What is counted.
+    pub stats: Stats,
+    /// Where the access log goes.
+    pub log: LogSink,
+    /// Connections of clients, now.
+    pub open: AtomicUsize,
+    /// As many as there may be.
+    pub most_open: usize,
+}
+
+/// A snapshot as one worker sees it.
+pub struct View {
+    number: u64,
+    snapshot: Arc<Snapshot>,
+    /// In the order of the worker's sockets; none if it went away.
+    listeners: Vec<Option<Arc<Listener>>>,
+    routes: Vec<Arc<RouteStats>>,
+    choosers: Vec<Box<dyn Balance>>,
+}
+
+impl View {
+    fn new(shared: &Shared, names: &[Arc<str>], worker: usize) -> View {
+        let number = shared.snapshot.number();
+        let snapshot = shared.snapshot.get();
+        let listeners = names.iter().map(|name| snapshot.listener(name).cloned()).collect();
+        let routes = snapshot.routes.iter().map(|route| shared.stats.route(&route.name)).collect();
+        let seed = shared.clock.monotonic().as_nanos() as u64 ^ (worker as u64) << 32;
+        let chooser = |(at, cluster): (usize, &Arc<Cluster>)| {
+            balance::chooser(cluster.settings.balance, seed.wrapping_add(at as u64))
+        };
+        let choosers = snapshot.clusters.iter().enumerate().map(chooser).collect();
+        View { number, snapshot, listeners, routes, choosers }
+    }
+
+    /// The listener a connection came by.
+    pub fn listener(&self, socket: usize) -> Option<&Listener> {
+        self.listeners.get(socket)?.as_deref()
+    }
+
+    /// A route with its numbers, by its position.
+    pub fn route(&self, at: usize) -> Option<(&Route, &Arc<RouteStats>)> {
+        Some((self.snapshot.routes.get(at)?, self.routes.get(at)?))
+    }
+
+    /// The cluster of a route and its chooser.
+    pub fn cluster(&self, route: &Route) -> Option<(&Cluster, &dyn Balance)> {
+        let (at, cluster) = self.snapshot.cluster_of(route)?;
+        Some((cluster, self.choosers.get(at)?.as_ref()))
+    }
+}
+
+/// One worker's belongings, shared by its tasks.
+pub struct Worker {
+    /// Which one.
+    pub index: usize,
+    /// What it shares with the others.
+    pub shared: Arc<Shared>,
+    /// Its deadlines.
+    pub timers: Timers,
+    /// Its idle connections to endpoints.
+    pub pool: Pool,
+    /// Its buffers.
+    pub exchanges: Exchanges,
+    /// Its lines for the access log.
+    pub log: RefCell<LogLines>,
+    /// The time as text.
+    pub dates: RefCell<Dates>,
+    names: Vec<Arc<str>>,
+    view: RefCell<Rc<View>>,
+    draining: Cell<bool>,
+    connections: Cell<usize>,
+}
+
+impl Worker {
+    /// What is served by now. An exchange asks once and keeps it.
+    pub fn view(&self) -> Rc<View> {
+        let mut view = self.view.borrow_mut();
+        if view.number != self.shared.snapshot.number() {
+            *view = Rc::new(View::new(&self.shared, &self.names, self.index));
+        }
+        view.clone()
+    }
+
+    /// Its counters.
+    pub fn cells(&self) -> &WorkerCells {
+        self.shared.stats.worker(self.index)
+    }
+
+    /// True once every answer is to be the last of its connection.
+    pub fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+}
+
+/// The life of a worker: serves `sockets` (a listener's name each) until `drain` says true, then
+/// until its last connection is closed.
+///
+/// # Errors
+/// A socket that the runtime cannot take, a panic of one of the worker's own tasks.
+pub(crate) async fn run(
+    index: usize,
+    shared: Arc<Shared>,
+    sockets: Vec<(Arc<str>, TcpListener)>,
+    mut drain: watch::Receiver<bool>,
+) -> Result<(), Error> {
+    accept::pin_to_cpu(index);
+    let names: Vec<Arc<str>> = sockets.iter().map(|(name, _)| name.clone()).collect();
+    let view = Rc::new(View::new(&shared, &names, index));
+    let worker = Rc::new(Worker {
+        index,
+        timers: Timers::new(shared.clock.clone()),
+        pool: Pool::default(),
+        exchanges: Exchanges::default(),
+        log: RefCell::default(),
+        dates: RefCell::new(Dates::new(shared.clock.clone())),
+        names,
+        view: RefCell::new(view),
+        draining: Cell::new(false),
+        connections: Cell::new(0),
+        shared,
+    });
+    let mut tasks = JoinSet::new();
+    for (number, (_, socket)) in sockets.into_iter().enumerate() {
+        let listener = tokio::net::TcpListener::from_std(socket)?;
+        tasks.spawn_local(accept::accept(worker.clone(), number, listener));
+    }
+    tokio::select! {
+        ended = tasks.join_next() => return Err(ended_early(ended)),
+        () = chores(&worker) => {}
+        told = drain.wait_for(|now| *now) => drop(told),
+    }
+    tasks.abort_all();
+    worker.draining.set(true);
+    worker.timers.wake_all();
+    worker.pool.clear();
+    let mut left = pin!(async {
+        while worker.connections.get() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    tokio::select! {
+        () = &mut left => {}
+        () = chores(&worker) => {}
+    }
+    worker.flush_log();
+    Ok(())
+}
+
+fn ended_early(ended: Option<Result<(), tokio::task::JoinError>>) -> Error {
+    let reason = ended.and_then(Result::err).map_or("it ended".to_owned(), |error| error.to_string());
+    Error::new(Exit::BUG, format!("a task that accepts connections is gone: {reason}"))
+}
+
+/// Turns the wheel, and once a second, while there is something to do, looks after the rest.
+async fn chores(worker: &Rc<Worker>) {
+    let mut sleep = pin!(tokio::time::sleep(CHORES));
+    let mut due = worker.timers.now();
+    poll_fn(|context| {
+        loop {
+            let next = worker.timers.turn(context.waker());
+            let now = worker.timers.now();
+            let waits = worker.pool.len() > 0 || !worker.log.borrow().is_empty();
+            let mut busy = worker.connections.get() > 0 || waits;
+            if now >= due {
+                due = now + CHORES;
+                busy |= worker.pool.sweep(now);
+                worker.flush_log();
+                worker.exchanges.shrink();
+            }
+            let chores = busy.then(|| due.saturating_sub(now));
+            let Some(after) = next.into_iter().chain(chores).min() else { return Poll::Pending };
+            sleep.as_mut().reset(tokio::time::Instant::now() + after);
+            if sleep.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    })
+    .await
+}
+
+impl Worker {
+    fn flush_log(&self) {
+        let lost = self.log.borrow_mut().flush(&self.shared.log);
+        self.cells().lines_lost.add(lost);
+    }
+
+    /// How long an idle connection is kept: while draining, no longer than it takes to notice.
+    pub fn idle_time(&self, configured: Duration) -> Duration {
+        if self.draining.get() { configured.min(GRACE) } else { configured }
+    }
+
+    fn opened(&self) {
+        self.connections.set(self.connections.get() + 1);
+        self.cells().open.add(1);
+    }
+
+    fn closed(&self) {
+        self.connections.set(self.connections.get().saturating_sub(1));
+        self.cells().open.subtract(1);
+        self.shared.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,48 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[edgekit-proxy] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'edgekit-proxy'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'edgekit-proxy'= {
+            cand --listen 'Listen there, such as 0.0.0.0:8080; may be repeated'
+            cand --to 'Pass requests on to http://HOST:PORT; repeated, to each in turn'
+            cand --workers 'Threads that carry traffic [one a core, two at most]'
+            cand --access-log 'Add a line for each request to FILE'
+            cand --instance 'Open the control socket proxy@NAME.sock'
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand --dry-run 'Check what was said, and end'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand run 'Run what the configuration says'
+            cand check 'Find the faults of the configuration'
+        }
+        &'edgekit-proxy;run'= {
+            cand --config 'Read this file instead of those in /etc/edgekit'
+            cand --instance 'Tell this daemon from others by a name'
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit-proxy;check'= {
+            cand --config 'Read this file instead of those in /etc/edgekit'
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+    ]
+    $completions[$command]
+}

@@ -1,0 +1,49 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_edgekit_proxy_global_optspecs
+    string join \n listen= to= workers= access-log= dry-run instance= color= h/help
+end
+
+function __fish_edgekit_proxy_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_edgekit_proxy_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_edgekit_proxy_using_subcommand
+    set -l cmd (__fish_edgekit_proxy_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -l listen -d 'Listen there, such as 0.0.0.0:8080; may be repeated' -r
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -l to -d 'Pass requests on to http://HOST:PORT; repeated, to each in turn' -r
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -l workers -d 'Threads that carry traffic [one a core, two at most]' -r
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -l access-log -d 'Add a line for each request to FILE' -r
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -l instance -d 'Open the control socket proxy@NAME.sock' -r
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -l dry-run -d 'Check what was said, and end'
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -f -a "run" -d 'Run what the configuration says'
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -f -a "check" -d 'Find the faults of the configuration'
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand run" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand run" -l instance -d 'Tell this daemon from others by a name' -r
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand run" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand check" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand check" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'

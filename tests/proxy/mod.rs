@@ -1,0 +1,8 @@
+//! `edgekit proxy`: the built binary between raw sockets.
+
+mod daemon;
+mod differential;
+mod framing;
+mod life;
+mod messages;
+mod origin;
