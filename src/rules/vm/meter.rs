@@ -44,7 +44,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Safepoints before the clock is started: few enough that even slow ones are over before the time is.
+    /// Safepoints before the clock is started: slow ones take about the time of a call at most, short budgets apart.
     fn clockless(&self) -> u32 {
         let steps = self.time.as_millis() / LONGEST_STEP.as_millis();
         u32::try_from(steps).unwrap_or(u32::MAX).clamp(CLOCKLESS.0, CLOCKLESS.1)
