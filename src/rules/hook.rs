@@ -165,6 +165,7 @@ impl Hook {
             memory: inner.limits.hook_memory,
             at: None,
             rule: None,
+            waited_for: true,
         };
         inner.run(&call, &mut self.effects, || {
             let answer: Lv = arguments::call(&inner.lua, &inner.state, &self.ask, fields, Make::Open)?;

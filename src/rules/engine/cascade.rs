@@ -17,7 +17,9 @@ const SAMPLE: u64 = 8;
 /// What waits at each place, and where something waits.
 #[derive(Debug)]
 pub(super) struct Cascade {
-    waiting: Vec<Vec<(Arc<str>, Payload)>>,
+    waiting: Vec<Vec<(Option<Arc<str>>, Payload)>>,
+    /// Who reads several topics and is told which one it is.
+    several: Vec<bool>,
     /// One bit a place.
     occupied: Vec<u64>,
     deliveries: usize,
@@ -36,9 +38,11 @@ pub(super) struct Origin {
 }
 
 impl Cascade {
-    pub(super) fn new(places: usize) -> Cascade {
+    pub(super) fn new(seats: &[Seat]) -> Cascade {
+        let places = seats.len();
         Cascade {
             waiting: std::iter::repeat_with(Vec::new).take(places).collect(),
+            several: seats.iter().map(|seat| seat.rule.info.inputs.len() != 1).collect(),
             occupied: vec![0; places.div_ceil(64)],
             deliveries: 0,
             effects: Effects::default(),
@@ -51,7 +55,7 @@ impl Cascade {
         if self.deliveries > MAX_DELIVERIES {
             return false;
         }
-        self.waiting[node].push((topic.clone(), data));
+        self.waiting[node].push((self.several[node].then(|| topic.clone()), data));
         self.occupied[node / 64] |= 1 << (node % 64);
         true
     }
@@ -99,7 +103,7 @@ impl Engine {
             self.cascade.occupied[node / 64] &= !(1 << (node % 64));
             let mut waiting = mem::take(&mut self.cascade.waiting[node]);
             for (topic, data) in waiting.drain(..) {
-                self.deliver(node, &topic, &data, origin);
+                self.deliver(node, topic.as_deref().unwrap_or_default(), &data, origin);
             }
             // Nothing was put here meanwhile: rules feed only those further on.
             self.cascade.waiting[node] = waiting;
@@ -107,7 +111,7 @@ impl Engine {
         self.cascade.deliveries = 0;
     }
 
-    fn deliver(&mut self, node: NodeId, topic: &Arc<str>, data: &Payload, origin: Origin) {
+    fn deliver(&mut self, node: NodeId, topic: &str, data: &Payload, origin: Origin) {
         let seat = &mut self.serving.seats[node];
         let mut key = None;
         if !seat.quarantine.is_empty() {

@@ -145,14 +145,15 @@ impl Half {
         mut carry: impl FnMut(&Rule) -> Result<Carried, Fault>,
     ) -> Result<Serving, Fault> {
         let Half { generation, vms, rules, .. } = self;
+        // First, for what is taken over is gone from the rule of before.
+        if let Some(missing) = rules.iter().position(Option::is_none) {
+            let info = &generation.plans[missing].info;
+            let message = "the script no longer declares it, which it did when it was checked";
+            let fault = Fault::at(FaultKind::Graph, &info.place.file, info.place.line, message);
+            return Err(fault.of(&info.name));
+        }
         let mut seats = Vec::with_capacity(rules.len());
-        for (rule, plan) in rules.into_iter().zip(&generation.plans) {
-            let Some(rule) = rule else {
-                let info = &plan.info;
-                let message = "the script no longer declares it, which it did when it was checked";
-                let fault = Fault::at(FaultKind::Graph, &info.place.file, info.place.line, message);
-                return Err(fault.of(&info.name));
-            };
+        for rule in rules.into_iter().flatten() {
             let carried = carry(&rule)?;
             seats.push(Seat::new(rule, &generation.graph, number, carried));
         }
@@ -203,17 +204,13 @@ impl Engine {
         swap
     }
 
-    /// Frees what a generation held that no longer serves: some rules, then a VM a slice, since closing one takes
-    /// a millisecond or two.
+    /// Frees what a generation held that no longer serves: its rules, then a VM a slice, since closing one takes a
+    /// millisecond or two, then the rest.
     fn dismiss(&mut self, until: Duration) {
         let Some(leaving) = self.leaving.last_mut() else { return };
-        while leaving.seats.pop().is_some() {
-            if self.options.clock.monotonic() >= until {
-                return;
-            }
-        }
-        leaving.vms.pop();
-        if leaving.vms.is_empty() {
+        if !leaving.seats.is_empty() {
+            while leaving.seats.pop().is_some() && self.options.clock.monotonic() < until {}
+        } else if leaving.vms.pop().is_none() {
             self.leaving.pop();
         }
     }
@@ -305,12 +302,12 @@ impl Engine {
         let new = half.serve(number, |rule| {
             let seat = graph.find(&rule.info.name).and_then(|old| seats.get_mut(old));
             Ok(seat.map_or_else(Carried::default, |seat| Carried {
-                metrics: seat.metrics.clone(),
+                metrics: mem::take(&mut seat.metrics),
                 quarantine: mem::take(&mut seat.quarantine),
                 saved: seat.saved,
             }))
         })?;
-        self.cascade = Cascade::new(new.seats.len());
+        self.cascade = Cascade::new(&new.seats);
         self.enthrone(new, now);
         self.figures.swaps += 1;
         if let Some(observer) = &mut self.observer {

@@ -42,7 +42,7 @@ const BATCH: usize = 256;
 /// Faults that are kept until the host takes them.
 const FAULTS: usize = 256;
 /// How long a step may load, carry over or save.
-const SLICE: Duration = Duration::from_millis(2);
+const SLICE: Duration = Duration::from_millis(1);
 /// Ids of what timers start, apart from the ids of events.
 pub(crate) const TIMER_IDS: u64 = 1 << 63;
 
@@ -139,7 +139,7 @@ impl Engine {
         let mut engine = Engine {
             bus,
             inbox: VecDeque::new(),
-            cascade: Cascade::new(serving.seats.len()),
+            cascade: Cascade::new(&serving.seats),
             serving,
             retired: VecDeque::new(),
             leaving: Vec::new(),

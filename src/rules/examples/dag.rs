@@ -10,6 +10,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use edgekit_core::Clock;
 use edgekit_rules::{Engine, Event, Generation, Options, Script, Value, timer::Now};
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 
 const EVENTS: u64 = 200_000;
@@ -102,9 +103,9 @@ fn main() -> Result<(), Box<dyn Error>> {
                 engine.offer(event(id, now.wall, &topic, &names));
                 id += 1;
             }
-            let from = on_core()?;
+            let from = on_core();
             while engine.step(now).busy {}
-            spent += on_core()?.saturating_sub(from);
+            spent += on_core().saturating_sub(from);
             reports += engine.take_actions().len();
         }
         faults.extend(engine.take_faults());
@@ -133,10 +134,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// How long this thread was on a core.
-fn on_core() -> Result<Duration, Box<dyn Error>> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanos = text.split_whitespace().next().ok_or("schedstat is empty")?;
-    Ok(Duration::from_nanos(nanos.parse()?))
+fn on_core() -> Duration {
+    let spent = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(spent.tv_sec.unsigned_abs(), spent.tv_nsec as u32)
 }
 
 fn told(faults: Vec<edgekit_rules::Fault>) -> String {

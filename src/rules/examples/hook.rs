@@ -95,10 +95,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         serde_json::json!({
             "row": "4.1",
             "unit": "ns",
-            "p50": at(&each, 0.5),
-            "p99": at(&each, 0.99),
-            "p999": at(&each, 0.999),
-            "mean_of_1000_p50": at(&groups, 0.5),
+            "p50_ns": at(&each, 0.5),
+            "p99_ns": at(&each, 0.99),
+            "p999_ns": at(&each, 0.999),
+            "mean_of_1000_p50_ns": at(&groups, 0.5),
         })
     );
     Ok(())

@@ -2,8 +2,9 @@
 //!
 //! A thread offers events by the clock; the worker steps; another thread builds each next generation. Counted: events
 //! offered and handled, by which generation; measured: the longest wait of an event, the longest pause a step made for
-//! anything but events, and the longest step by the core's time, which a busy machine does not lengthen. Prints one
-//! JSON object.
+//! anything but events, and the longest step by the core's time, which a busy machine does not lengthen. Beside them
+//! stands the machine's own gap: how late a thread that does nothing but sleep was woken at worst. Prints one JSON
+//! object.
 
 use std::{
     cell::RefCell,
@@ -20,6 +21,7 @@ use std::{
 
 use edgekit_core::Clock;
 use edgekit_rules::{Deed, Engine, Event, Generation, Observer, Options, Script, Value, timer::Now};
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 
 const RULES: u64 = 1000;
@@ -100,6 +102,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         finished.store(true, Ordering::Release);
     });
+    let (their_clock, finished) = (clock.clone(), done.clone());
+    let sleeper = thread::spawn(move || {
+        const NAP: Duration = Duration::from_millis(1);
+        let mut gap = Duration::ZERO;
+        while !finished.load(Ordering::Acquire) {
+            let before = their_clock.monotonic();
+            thread::sleep(NAP);
+            gap = gap.max(their_clock.monotonic().saturating_sub(before + NAP));
+        }
+        gap
+    });
     // One generation is built while another is loaded.
     let (send, built) = mpsc::sync_channel(0);
     let builder = thread::spawn(move || {
@@ -114,12 +127,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut loading = false;
     while !done.load(Ordering::Acquire) || !engine.bus().is_empty() {
         let now = Now::of(&clock);
-        let from = on_core()?;
+        let from = on_core();
         let step = engine.step(now);
         if step.handled < 256 {
             // A full batch is work done, not a stall.
             longest_step = longest_step.max(clock.boot() - now.boot);
-            longest_on_core = longest_on_core.max(on_core()?.saturating_sub(from));
+            longest_on_core = longest_on_core.max(on_core().saturating_sub(from));
         }
         match step.swap {
             Some(Ok(_)) => loading = false,
@@ -139,6 +152,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     drop(built);
     source.join().map_err(|_| "the source panicked")?;
+    let gap = sleeper.join().map_err(|_| "the sleeper panicked")?;
     builder.join().map_err(|_| "the builder panicked")?;
     let metrics = engine.metrics();
     let seen = seen.borrow();
@@ -156,6 +170,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "longest_step_ms": millis(longest_step),
         "longest_step_on_core_ms": millis(longest_on_core),
         "longest_wait_ms": millis(seen.longest),
+        "longest_gap_of_the_machine_ms": millis(gap),
         "refused": refused,
     });
     println!("{line}");
@@ -163,10 +178,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// How long this thread was on a core.
-fn on_core() -> Result<Duration, Box<dyn Error>> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanos = text.split_whitespace().next().ok_or("schedstat is empty")?;
-    Ok(Duration::from_nanos(nanos.parse()?))
+fn on_core() -> Duration {
+    let spent = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(spent.tv_sec.unsigned_abs(), spent.tv_nsec as u32)
 }
 
 fn millis(time: Duration) -> f64 {

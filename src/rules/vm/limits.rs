@@ -5,7 +5,8 @@ use std::time::Duration;
 /// Limits of one VM and of each call into it.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Wall time of one call of a rule's handler, timer or window.
+    /// Wall time of one call of a rule's handler, timer or window; it is not over before a quarter of it was spent on
+    /// a core.
     pub rule_time: Duration,
     /// Wall time of one call of a hook that declares no `deadline`.
     pub hook_time: Duration,

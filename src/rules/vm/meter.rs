@@ -1,9 +1,12 @@
 //! The budget of a call: steps, wall time, memory.
 //!
 //! Luau asks at every safepoint (a call, a return, a loop's edge, each step of a pattern); [`Meter::tick`] answers.
-//! The first safepoint of a call sets the memory limit, the fourth after it starts the clock, so that a call that does
-//! next to nothing pays for no clock; then it is looked at every few safepoints. Once a budget ran out every further
+//! The first safepoint of a call sets the memory limit, and some safepoints later the clock is started, so that a call
+//! that does little pays for no clock; then it is looked at every few safepoints. Once a budget ran out every further
 //! safepoint raises again, until the frame that was called is gone: no `pcall` keeps a runaway alive.
+//!
+//! Somebody waits for a hook, so its deadline is wall time. Nobody waits for a rule, and one that did nothing but stand
+//! in the machine's queue is no runaway: a quarter of its time must have been spent on a core before it is stopped.
 
 use std::{
     cell::{Cell, RefCell},
@@ -13,14 +16,17 @@ use std::{
 
 use edgekit_core::Clock;
 use mlua::{Lua, VmState};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::{FaultKind, fault::Raised};
 
 /// Most safepoints between two looks at the clock. The prelude sees to it that no library call between two safepoints
 /// takes more than a few milliseconds.
 const LOOK_EVERY: u32 = 8;
-/// Safepoints of a call before its clock starts: what does nothing pays for no clock.
-const CLOCKLESS: u32 = 4;
+/// Safepoints of a call before its clock starts, at least and at most.
+const CLOCKLESS: (u32, u32) = (4, 12);
+/// The longest that library functions take from one safepoint to the next, about.
+const LONGEST_STEP: Duration = Duration::from_millis(4);
 /// A step that takes longer is slow.
 const SLOW: Duration = Duration::from_micros(2);
 
@@ -33,6 +39,16 @@ pub(crate) struct Budget {
     pub(crate) memory: usize,
     /// Bytes of the whole VM.
     pub(crate) vm: usize,
+    /// A quarter of the time must be spent on a core before it is over.
+    pub(crate) on_core: bool,
+}
+
+impl Budget {
+    /// Safepoints before the clock is started: slow ones take about the time of a call at most, short budgets apart.
+    fn clockless(&self) -> u32 {
+        let steps = self.time.as_millis() / LONGEST_STEP.as_millis();
+        u32::try_from(steps).unwrap_or(u32::MAX).clamp(CLOCKLESS.0, CLOCKLESS.1)
+    }
 }
 
 /// Where and why a call was stopped.
@@ -52,6 +68,8 @@ pub(crate) struct Meter {
     countdown: Cell<u32>,
     steps: Cell<u64>,
     deadline: Cell<Option<Duration>>,
+    /// How long the thread had been on a core when the clock was started.
+    from: Cell<Duration>,
     budget: Cell<Budget>,
     stop: RefCell<Option<Box<Stop>>>,
     stopped: Cell<bool>,
@@ -65,12 +83,13 @@ pub(crate) struct Meter {
 
 impl Meter {
     pub(crate) fn new(clock: Clock) -> Rc<Meter> {
-        let budget = Budget { time: Duration::ZERO, steps: 0, memory: 0, vm: 0 };
+        let budget = Budget { time: Duration::ZERO, steps: 0, memory: 0, vm: 0, on_core: false };
         Rc::new(Meter {
             clock,
             countdown: Cell::new(u32::MAX),
             steps: Cell::new(0),
             deadline: Cell::new(None),
+            from: Cell::new(Duration::ZERO),
             budget: Cell::new(budget),
             stop: RefCell::new(None),
             stopped: Cell::new(false),
@@ -105,21 +124,28 @@ impl Meter {
             return Ok(());
         }
         let now = self.clock.monotonic();
-        if now < self.deadline(now) {
+        if !self.is_late(now) {
             return Ok(());
         }
         Err(self.end(lua, FaultKind::Deadline, format!("stopped after {:?}", self.budget.get().time)))
     }
 
-    /// When the call must end; its time begins when this is first asked.
-    fn deadline(&self, now: Duration) -> Duration {
-        self.deadline.get().unwrap_or_else(|| {
-            let deadline = now.saturating_add(self.budget.get().time);
-            self.deadline.set(Some(deadline));
+    /// True if the call's time is over; it begins when this is first asked.
+    fn is_late(&self, now: Duration) -> bool {
+        let Budget { time, on_core, .. } = self.budget.get();
+        let Some(deadline) = self.deadline.get() else {
+            self.deadline.set(Some(now.saturating_add(time)));
+            self.from.set(if on_core { spent() } else { Duration::ZERO });
             self.looked.set(now);
             self.stride.set(1);
-            deadline
-        })
+            return time.is_zero();
+        };
+        if now < deadline || !on_core {
+            return now >= deadline;
+        }
+        let left = (time / 4).saturating_sub(spent().saturating_sub(self.from.get()));
+        self.deadline.set(Some(now.saturating_add(left)));
+        left.is_zero()
     }
 
     /// Ends counting, lifts the memory limit, and tells whether the call was stopped.
@@ -159,18 +185,18 @@ impl Meter {
         if !self.limited.replace(true) {
             let limit = lua.used_memory().saturating_add(budget.memory).min(budget.vm.max(1));
             lua.set_memory_limit(limit)?;
-            self.countdown.set(CLOCKLESS);
+            self.countdown.set(budget.clockless());
             return Ok(());
         }
         let now = self.clock.monotonic();
-        let deadline = self.deadline(now);
+        let late = self.is_late(now);
         let stride = self.stride.get();
         let steps = self.steps.get() + u64::from(stride);
         self.steps.set(steps);
         if steps > budget.steps {
             return Err(self.end(lua, FaultKind::Steps, format!("stopped after {} steps", budget.steps)));
         }
-        if now >= deadline {
+        if late {
             return Err(self.end(lua, FaultKind::Deadline, format!("stopped after {:?}", budget.time)));
         }
         // Where a step is slow each one is followed by a look; where steps are quick, one in eight.
@@ -188,6 +214,14 @@ impl Meter {
         *self.stop.borrow_mut() = Some(Box::new(Stop { kind, message: message.clone(), place }));
         Raised::error(kind, message)
     }
+}
+
+/// How long this thread was on a core: what the machine did elsewhere does not count. A call of the kernel, so made
+/// only when a call of a script has lasted.
+fn spent() -> Duration {
+    let spent = clock_gettime(ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(spent.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(spent.tv_nsec).unwrap_or(0))
 }
 
 /// The chunk and line of the innermost function of a script that runs.

@@ -50,7 +50,7 @@ pub(crate) use shape::asking;
 
 use memory::{Account, Ledger};
 use meter::Budget;
-use state::State;
+use state::{Asking, State};
 
 #[cfg(test)]
 mod tests;
@@ -116,7 +116,9 @@ pub(crate) struct Call<'a> {
     pub(crate) memory: usize,
     /// What `now()` tells; the host's clock if `None`.
     pub(crate) at: Option<Duration>,
-    pub(crate) rule: Option<(&'a Rc<RuleInfo>, &'a Table)>,
+    pub(crate) rule: Option<&'a Rc<Asking>>,
+    /// Somebody waits for its answer.
+    pub(crate) waited_for: bool,
 }
 
 impl Vm {
@@ -213,6 +215,7 @@ impl Inner {
             memory: self.limits.call_memory,
             at: None,
             rule: None,
+            waited_for: false,
         };
         self.state.loading.set(true);
         self.state.declared.borrow_mut().clear();
@@ -258,6 +261,7 @@ impl Inner {
             steps: self.limits.steps,
             memory: call.memory,
             vm: self.limits.vm_memory,
+            on_core: !call.waited_for,
         });
         let ended = catch_unwind(AssertUnwindSafe(act));
         let stop = self.state.meter.disarm(&self.lua);

@@ -1,6 +1,6 @@
 //! An event's data on its way through the rules of one VM: a sealed table as it is, or a value.
 
-use std::{cell::OnceCell, rc::Rc};
+use std::{borrow::Cow, cell::OnceCell, rc::Rc};
 
 use mlua::{Table, Value as Lv};
 
@@ -54,16 +54,18 @@ impl Payload {
     }
 
     /// The table for a VM.
-    pub(crate) fn table(&self, to: &Rc<Inner>) -> mlua::Result<Table> {
-        match self.0.table.get() {
-            Some((inner, table)) if Rc::ptr_eq(inner, to) => return Ok(table.clone()),
-            _ => {}
+    pub(crate) fn table(&self, to: &Rc<Inner>) -> mlua::Result<Cow<'_, Table>> {
+        let kept = |(inner, _): &&(Rc<Inner>, Table)| Rc::ptr_eq(inner, to);
+        if let Some((_, table)) = self.0.table.get().filter(kept) {
+            return Ok(Cow::Borrowed(table));
         }
         let value = self.value().map_err(|fault| Raised::error(fault.kind, fault.message))?;
         let made = table_of(to, value)?;
         // The first VM keeps its table; another one makes its own each time.
-        let _ = self.0.table.set((Rc::clone(to), made.clone()));
-        Ok(made)
+        match self.0.table.set((Rc::clone(to), made)) {
+            Ok(()) => self.table(to),
+            Err((_, made)) => Ok(Cow::Owned(made)),
+        }
     }
 }
 

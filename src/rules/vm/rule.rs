@@ -10,6 +10,7 @@ use super::{
     fault::Raised,
     memory::Account,
     output_of,
+    state::Asking,
 };
 use crate::{Event, Fault, FaultKind, Ref, Value};
 
@@ -22,8 +23,7 @@ pub struct Rule {
     account: Rc<Account>,
     functions: Rc<Functions>,
     ctx: Table,
-    /// Functions that wait for an alarm, by its number.
-    waiting: Table,
+    asking: Rc<Asking>,
 }
 
 /// The functions of a declaration.
@@ -54,13 +54,15 @@ impl Rule {
             key: declared.key.clone(),
             migrate: declared.migrate.clone(),
         };
+        let info = Rc::new(info);
+        let asking = Rc::new(Asking { info: Rc::clone(&info), waiting: inner.lua.create_table()? });
         let rule = Rule {
-            info: Rc::new(info),
+            info,
             inner: Rc::clone(inner),
             account: Rc::clone(account),
             functions: Rc::new(functions),
             ctx,
-            waiting: inner.lua.create_table()?,
+            asking,
         };
         rule.put_state(&rule.info.state)?;
         Ok(rule)
@@ -76,7 +78,7 @@ impl Rule {
         if self.info.inputs.len() != 1 {
             self.ctx.raw_set("topic", topic).map_err(|error| self.fault(&error))?;
         }
-        self.answer(on, (&table, &self.ctx), at, effects)
+        self.answer(on, (&*table, &self.ctx), at, effects)
     }
 
     /// As [`Rule::on`], for an event that comes from outside.
@@ -104,16 +106,16 @@ impl Rule {
     /// As [`Rule::on`].
     pub fn wake(&self, alarm: u64, at: Duration, effects: &mut Effects) -> Result<(), Fault> {
         let number = alarm as f64;
-        let run = self.waiting.raw_get::<Lv>(number).map_err(|error| self.fault(&error))?;
+        let run = self.asking.waiting.raw_get::<Lv>(number).map_err(|error| self.fault(&error))?;
         let Lv::Function(run) = run else { return Ok(()) };
-        self.waiting.raw_set(number, Lv::Nil).map_err(|error| self.fault(&error))?;
+        self.asking.waiting.raw_set(number, Lv::Nil).map_err(|error| self.fault(&error))?;
         self.answer(&run, &self.ctx, at, effects)
     }
 
     /// Forgets an alarm that will not go off.
     pub fn forget(&self, alarm: u64) {
         // Only a full VM could refuse, and removing takes nothing.
-        let _ = self.waiting.raw_set(alarm as f64, Lv::Nil);
+        let _ = self.asking.waiting.raw_set(alarm as f64, Lv::Nil);
     }
 
     /// The key whose failures are counted together; [`Value::Nil`] without a `key` function.
@@ -123,7 +125,7 @@ impl Rule {
     pub fn key(&self, data: &Payload, at: Duration) -> Result<Value, Fault> {
         let Some(key) = &self.functions.key else { return Ok(Value::Nil) };
         let table = data.table(&self.inner).map_err(|error| self.fault(&error))?;
-        self.ask(key, &table, at)
+        self.ask(key, &*table, at)
     }
 
     /// What `migrate` makes of the state of an older generation; the state itself without such a function.
@@ -208,7 +210,8 @@ impl Rule {
             time: self.inner.limits.rule_time,
             memory: self.inner.limits.call_memory,
             at: Some(at),
-            rule: Some((&self.info, &self.waiting)),
+            rule: Some(&self.asking),
+            waited_for: false,
         }
     }
 

@@ -46,7 +46,15 @@ pub(crate) struct State {
     seals: OnceCell<Seals>,
     capabilities: Cell<Grants>,
     at: Cell<Option<Duration>>,
-    rule: RefCell<Option<(Rc<RuleInfo>, Table)>>,
+    rule: RefCell<Option<Rc<Asking>>>,
+}
+
+/// A rule, as the functions that ask for something know it.
+#[derive(Debug)]
+pub(crate) struct Asking {
+    pub(crate) info: Rc<RuleInfo>,
+    /// Functions that wait for an alarm, by its number.
+    pub(crate) waiting: Table,
 }
 
 impl State {
@@ -71,8 +79,8 @@ impl State {
     pub(crate) fn enter(&self, call: &Call<'_>) {
         self.capabilities.set(call.capabilities);
         self.at.set(call.at);
-        if let Some((info, waiting)) = call.rule {
-            *self.rule.borrow_mut() = Some((Rc::clone(info), waiting.clone()));
+        if let Some(rule) = call.rule {
+            *self.rule.borrow_mut() = Some(Rc::clone(rule));
         }
     }
 
@@ -100,7 +108,7 @@ impl State {
         act: impl FnOnce(&RuleInfo, &Table) -> mlua::Result<R>,
     ) -> mlua::Result<R> {
         match &*self.rule.borrow() {
-            Some((info, waiting)) => act(info, waiting),
+            Some(rule) => act(&rule.info, &rule.waiting),
             None => {
                 let message = format!("'{what}' is for the handlers of a rule");
                 Err(Raised::error(FaultKind::Capability, message))

@@ -159,6 +159,43 @@ fn a_hook_ends_by_its_deadline() {
 }
 
 #[test]
+fn a_busy_machine_stops_a_hook_that_is_waited_for_and_no_rule() {
+    // On this clock an hour passes whenever somebody looks elsewhere; the work itself is a few milliseconds.
+    let (clock, hands) = Clock::fake(AT);
+    let vm = Vm::new(Limits::default(), clock.clone(), Arc::new(Shared::default()), ALL).unwrap();
+    let rule =
+        rule(&vm, "rule { name = 'r', inputs = { 'in' }, on = function() for n = 1, 100000 do end end }");
+    let text = "hook { name = 'h', on = 'test.event', run = function() for n = 1, 1e7 do end end }";
+    let mut hook = Hook::new(hook_fn(&vm, text), &SCHEMA, clock).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                hands.advance(Duration::from_secs(3600));
+                std::thread::yield_now();
+            }
+        });
+        let handled = rule.on("in", &Payload::from(Value::Map(Vec::new())), AT, &mut Effects::default());
+        ask(&mut hook, 1, "a");
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        handled.unwrap();
+    });
+    assert_eq!(hook.take_fault().unwrap().kind, FaultKind::Deadline);
+}
+
+#[test]
+fn a_rule_that_runs_away_ends_by_its_time_on_a_core() {
+    let limits = Limits { rule_time: Duration::from_millis(4), ..Limits::default() };
+    let rule = rule(
+        &vm_with(limits),
+        "rule { name = 'r', inputs = { 'in' }, on = function() while true do end end }",
+    );
+    let fault =
+        rule.on("in", &Payload::from(Value::Map(Vec::new())), AT, &mut Effects::default()).unwrap_err();
+    assert_eq!((fault.kind, &*fault.message), (FaultKind::Deadline, "stopped after 4ms"));
+}
+
+#[test]
 fn steps_end_at_the_same_place_each_time() {
     let limits = Limits { steps: 10_000, ..Limits::default() };
     let text = "rule { name = 'r', inputs = { 'in' }, state = { n = 0 },
