@@ -34,18 +34,29 @@ fn embed(out: &Path) -> io::Result<()> {
     if staged.exists() {
         fs::remove_dir_all(&staged)?;
     }
+    let left_out = left_out()?;
     for folder in ["completions", "man"] {
         println!("cargo:rerun-if-changed={folder}");
         let target = staged.join(folder);
         fs::create_dir_all(&target)?;
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if left_out.iter().any(|applet| name.trim_start_matches('_').starts_with(applet)) {
+                continue;
+            }
             let copy = target.join(entry.file_name());
             fs::write(&copy, fs::read(entry.path())?)?;
             File::options().write(true).open(&copy)?.set_modified(SystemTime::UNIX_EPOCH + FIXED_TIME)?;
         }
     }
     static_files::resource::generate_resources(staged, None, out.join("embedded.rs"), "generate")
+}
+
+/// How the names of pages begin that belong to applets which are not in this build.
+fn left_out() -> io::Result<Vec<String>> {
+    let is_out = |name: &&str| env::var_os(format!("CARGO_FEATURE_{}", name.to_uppercase())).is_none();
+    Ok(applets()?.split_whitespace().filter(is_out).map(|name| format!("edgekit-{name}")).collect())
 }
 
 /// The names of all applets. A new one always changes Cargo.toml too.
