@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod applet;
+pub mod calendar;
 mod capability;
 mod clock;
 mod color;

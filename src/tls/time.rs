@@ -4,6 +4,7 @@
 //! the time it says.
 
 use edgekit_core::Clock;
+use edgekit_core::calendar::{Civil, date_of, days_before};
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 
@@ -25,27 +26,10 @@ impl TimeProvider for ClockTime {
 }
 
 const DAY: u64 = 86_400;
-/// Days from 0000-03-01 to 1970-01-01; a year that begins in March ends with the leap day.
-const EPOCH: u64 = 719_468;
-const DAYS_OF_400_YEARS: u64 = 146_097;
-
 /// `2026-11-23 02:08:11 UTC`.
 pub(crate) fn utc(seconds: u64) -> String {
-    let (year, month, day) = date(seconds / DAY);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    let Civil { year, month, day, hour, minute, second, .. } = Civil::since_1970(seconds);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
-}
-
-/// The proleptic Gregorian date `days` after 1970-01-01.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days.saturating_add(EPOCH);
-    let (era, of_era) = (days / DAYS_OF_400_YEARS, days % DAYS_OF_400_YEARS);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, next_year) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (era * 400 + year + next_year, month, day)
 }
 
 /// Seconds since 1970 of a date; `None` before 1970 or for a date that does not exist.
@@ -55,12 +39,9 @@ pub(crate) fn seconds(year: u64, month: u64, day: u64, hour: u64, minute: u64, s
     if !fits || year < 1970 {
         return None;
     }
-    let (march_year, march_month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let of_era = march_year % 400;
-    let of_year = (153 * march_month + 2) / 5 + day - 1;
-    let days = march_year / 400 * DAYS_OF_400_YEARS + of_era * 365 + of_era / 4 - of_era / 100 + of_year;
-    let days = days.checked_sub(EPOCH)?;
-    (date(days) == (year, month, day)).then_some(days * DAY + hour * 3600 + minute * 60 + second)
+    let (year, month, day) = (i64::try_from(year).ok()?, month as u8, day as u8);
+    let days = days_before(year, month, day);
+    (date_of(days) == (year, month, day)).then_some(days as u64 * DAY + hour * 3600 + minute * 60 + second)
 }
 
 #[cfg(test)]
@@ -77,8 +58,9 @@ mod tests {
         assert_eq!(seconds(1969, 12, 31, 23, 59, 59), None);
         assert_eq!(seconds(9999, 12, 31, 23, 59, 59), Some(253_402_300_799));
         for days in (0..60_000).step_by(13) {
-            let (year, month, day) = date(days);
-            assert_eq!(seconds(year, month, day, 1, 2, 3), Some(days * DAY + 3723));
+            let (year, month, day) = date_of(days);
+            let there = seconds(year as u64, month.into(), day.into(), 1, 2, 3);
+            assert_eq!(there, Some(days as u64 * DAY + 3723));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! strftime in a time zone: C's conversions in the C locale, plus bpftrace's `%f` (µs), `%k` (ns) and `%l` (ms).
 
+use edgekit_core::calendar::{Civil, is_leap};
+
 use super::number::{push_i64, push_padded, push_u64};
 pub use super::zone::Zone;
 
@@ -19,71 +21,6 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 const NANOS: i128 = 1_000_000_000;
-const DAY: i64 = 86_400;
-
-/// A moment as a calendar and a clock show it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Civil {
-    pub year: i64,
-    /// From 1.
-    pub month: u8,
-    /// From 1.
-    pub day: u8,
-    pub hour: u8,
-    pub minute: u8,
-    pub second: u8,
-    /// 0 = Sunday.
-    pub weekday: u8,
-    /// From 0.
-    pub day_of_year: u16,
-}
-
-impl Civil {
-    /// From seconds since 1970 of the zone's own clock.
-    pub fn from_seconds(seconds: i64) -> Civil {
-        let (days, rest) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
-        let (year, month, day) = date_of(days);
-        Civil {
-            year,
-            month,
-            day,
-            hour: (rest / 3600) as u8,
-            minute: (rest / 60 % 60) as u8,
-            second: (rest % 60) as u8,
-            // 1970 began on a Thursday.
-            weekday: (days + 4).rem_euclid(7) as u8,
-            day_of_year: (days - days_before(year, 1, 1)) as u16,
-        }
-    }
-}
-
-/// Days since 1970-01-01 of a date of the proleptic Gregorian calendar.
-pub(super) fn days_before(year: i64, month: u8, day: u8) -> i64 {
-    // Years that begin in March put the leap day last.
-    let (year, month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * i64::from(month) + 2) / 5 + i64::from(day) - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
-}
-
-fn date_of(days: i64) -> (i64, u8, u8) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = (day_of_year - (153 * from_march + 2) / 5 + 1) as u8;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 } as u8;
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
-}
-
-pub(super) fn is_leap(year: i64) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-}
 
 /// Appends the moment `wall_ns` (since 1970, UTC) as `format` says. Unknown conversions stay as they are.
 pub fn strftime(format: &str, wall_ns: i128, zone: &Zone, out: &mut Vec<u8>) {
@@ -250,15 +187,5 @@ mod tests {
         assert_eq!(text("%G-%V", 1_609_459_200, 0), "2020-53"); // 2021-01-01
         assert_eq!(text("%G-%V", 1_230_681_600, 0), "2009-01"); // 2008-12-31
         assert_eq!(text("%U %W", 1_704_067_200, 0), "00 01"); // Monday 2024-01-01
-    }
-
-    #[test]
-    fn dates_and_days_are_inverse() {
-        for days in (-800_000..800_000).step_by(371) {
-            let (year, month, day) = date_of(days);
-            assert_eq!(days_before(year, month, day), days);
-        }
-        assert_eq!(date_of(-1), (1969, 12, 31));
-        assert_eq!(Civil::from_seconds(-1).second, 59);
     }
 }

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Component, Path};
 
-use super::time::{Civil, days_before, is_leap};
+use edgekit_core::calendar::{Civil, days_before, is_leap};
 
 const ZONES: &str = "/usr/share/zoneinfo";
 const LOCAL: &str = "/etc/localtime";

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::{Debug, Write};
 use std::time::Duration;
 
+use edgekit_core::calendar::Civil;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Level, Metadata};
@@ -149,23 +150,7 @@ fn priority(level: &Level) -> u8 {
 
 /// RFC 3339 in UTC with milliseconds.
 fn stamp(wall: Duration) -> String {
-    let (days, second) = (wall.as_secs() / 86_400, wall.as_secs() % 86_400);
-    // Days since 1970 to a date, counted from March so that the leap day comes last
-    // (H. Hinnant, "chrono-compatible low-level date algorithms").
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute) = (second / 3600, second / 60 % 60);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}.{:03}Z",
-        second % 60,
-        wall.subsec_millis()
-    )
+    format!("{}.{:03}Z", Civil::since_1970(wall.as_secs()), wall.subsec_millis())
 }
 
 #[cfg(test)]
