@@ -26,7 +26,7 @@ use super::json::{Numbers, push_int, push_str, push_text};
 use super::map::{Entry, Folded, MapDump, Shape, View, bars};
 use super::time::{Zone, strftime};
 use super::{
-    CompiledFormat, HelperFailure, LossRow, Origin, Output, Place, Resolver, Sink, Value, loss_words,
+    CompiledFormat, HelperFailure, LossRow, Origin, Output, Place, Resolver, Sink, Value, loss_name,
 };
 use crate::symbols::errno;
 use crate::tree::PrintLevel;
@@ -154,14 +154,7 @@ impl Output for BpftraceJson<'_> {
             self.data("loss", |out| {
                 put(out, "{\"probe\": ");
                 push_str(out, row.probe.as_bytes());
-                put(
-                    out,
-                    &format!(
-                        ", \"cause\": \"{}\", \"count\": {}}}",
-                        loss_words(row.cause, row.count).0,
-                        row.count
-                    ),
-                );
+                put(out, &format!(", \"cause\": \"{}\", \"count\": {}}}", loss_name(row.cause), row.count));
             })?;
         }
         Ok(())
@@ -293,10 +286,7 @@ impl Output for OwnJson<'_> {
             self.line("loss", |out| {
                 put(out, "\"probe\":");
                 push_str(out, row.probe.as_bytes());
-                put(
-                    out,
-                    &format!(",\"cause\":\"{}\",\"count\":{}", loss_words(row.cause, row.count).0, row.count),
-                );
+                put(out, &format!(",\"cause\":\"{}\",\"count\":{}", loss_name(row.cause), row.count));
             })?;
         }
         Ok(())

@@ -28,6 +28,7 @@ pub mod value;
 mod zone;
 
 use crate::diag::{SourceMap, Span};
+use crate::plan::Loss;
 use crate::tree::PrintLevel;
 pub use event::CompiledFormat;
 pub use format::{Format, FormatError};
@@ -70,7 +71,7 @@ pub struct HelperFailure<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LossRow<'a> {
     pub probe: &'a str,
-    pub cause: crate::plan::Loss,
+    pub cause: Loss,
     pub count: u64,
 }
 
@@ -110,17 +111,26 @@ pub trait Output {
     fn flush(&mut self) -> io::Result<()>;
 }
 
-/// Name of a cause in JSON, and the words behind its count in text.
-pub(crate) fn loss_words(cause: crate::plan::Loss, count: u64) -> (&'static str, &'static str) {
-    use crate::plan::Loss;
+/// A cause's name in JSON and in the events of hooks.
+pub(crate) fn loss_name(cause: Loss) -> &'static str {
+    match cause {
+        Loss::RingFull => "ring_full",
+        Loss::MapFull => "map_full",
+        Loss::Stack => "stack",
+        Loss::Fault => "fault",
+    }
+}
+
+/// The words behind a count of them in text.
+fn loss_words(cause: Loss, count: u64) -> &'static str {
     match (cause, count) {
-        (Loss::RingFull, 1) => ("ring_full", "event did not fit the ring"),
-        (Loss::RingFull, _) => ("ring_full", "events did not fit the ring"),
-        (Loss::MapFull, 1) => ("map_full", "update of a full map"),
-        (Loss::MapFull, _) => ("map_full", "updates of a full map"),
-        (Loss::Stack, 1) => ("stack", "stack could not be kept"),
-        (Loss::Stack, _) => ("stack", "stacks could not be kept"),
-        (Loss::Fault, 1) => ("fault", "read of memory failed"),
-        (Loss::Fault, _) => ("fault", "reads of memory failed"),
+        (Loss::RingFull, 1) => "event did not fit the ring",
+        (Loss::RingFull, _) => "events did not fit the ring",
+        (Loss::MapFull, 1) => "update of a full map",
+        (Loss::MapFull, _) => "updates of a full map",
+        (Loss::Stack, 1) => "stack could not be kept",
+        (Loss::Stack, _) => "stacks could not be kept",
+        (Loss::Fault, 1) => "read of memory failed",
+        (Loss::Fault, _) => "reads of memory failed",
     }
 }

@@ -100,7 +100,7 @@ impl Output for Text<'_> {
     fn ledger(&mut self, rows: &[LossRow<'_>]) -> io::Result<()> {
         let mut message = String::new();
         for LossRow { probe, cause, count } in rows {
-            message.push_str(&format!("WARNING: {probe}: {count} {}\n", loss_words(*cause, *count).1));
+            message.push_str(&format!("WARNING: {probe}: {count} {}\n", loss_words(*cause, *count)));
         }
         if message.is_empty() { Ok(()) } else { self.say(message.as_bytes()) }
     }

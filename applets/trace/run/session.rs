@@ -24,7 +24,7 @@ use super::loss::{self, Cause, Line};
 use super::reject::first_place;
 use super::tables::Tables;
 use crate::diag::SourceMap;
-use crate::output::{FormatError, HelperFailure, LossRow, Output, Place, Resolver, View, loss_words};
+use crate::output::{FormatError, HelperFailure, LossRow, Output, Place, Resolver, View, loss_name};
 use crate::plan::{Loss, Plan, control};
 use crate::probes::Probes;
 use crate::tree::Attach;
@@ -340,7 +340,7 @@ impl Session<'_> {
             let told = self.told.iter().find(|told| told.probe == line.probe && told.cause == line.cause);
             let count = line.count.saturating_sub(told.map_or(0, |told| told.count));
             if count > 0 {
-                let (probe, cause) = (line.probe.as_str(), loss_words(cause, count).0);
+                let (probe, cause) = (line.probe.as_str(), loss_name(cause));
                 self.events.tell_lost(Lost { probe, cause, count, total: line.count });
             }
         }
