@@ -67,7 +67,7 @@ pub(crate) fn files(path: &Path, wanted: fn(&str) -> bool) -> Result<Vec<PathBuf
     }
     let mut files = Vec::new();
     collect(path, wanted, MAX_DEPTH, &mut files)?;
-    files.sort();
+    edgekit_core::sort::natural(&mut files);
     Ok(files)
 }
 

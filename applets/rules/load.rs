@@ -47,7 +47,7 @@ pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Vec<Problem>> {
             Err(error) => problems.push(Problem::from(error)),
         }
     }
-    files.sort();
+    edgekit_core::sort::natural(&mut files);
     files.dedup();
     if problems.is_empty() { Ok(files) } else { Err(problems) }
 }

@@ -34,7 +34,7 @@ pub(crate) fn run(root: &Path) -> Result<Findings, Failure> {
     for folder in FOLDERS {
         collect(&root.join(folder), &mut files)?;
     }
-    files.sort();
+    edgekit_core::sort::natural(&mut files);
     let mut findings = Findings::new();
     let mut lengths = Vec::new();
     for file in &files {
@@ -43,7 +43,7 @@ pub(crate) fn run(root: &Path) -> Result<Findings, Failure> {
         lengths.push(text.lines().count());
         look(&path, &text, &mut findings);
     }
-    lengths.sort_unstable();
+    edgekit_core::sort::natural(&mut lengths);
     let at = |share: usize| lengths.get(lengths.len() * share / 100).copied().unwrap_or(0);
     let longest = lengths.last().copied().unwrap_or(0);
     println!("{} files, lines: median {}, p90 {}, longest {longest}", files.len(), at(50), at(90));

@@ -80,7 +80,7 @@ fn rooms(report: &mut Report, build: &Table, mut by_crate: BTreeMap<String, u64>
     }
     report.line(REST, by_crate.values().sum(), rest_limit);
     let mut largest: Vec<(&String, &u64)> = by_crate.iter().collect();
-    largest.sort_by_key(|(_, size)| std::cmp::Reverse(**size));
+    edgekit_core::sort::by_key(&mut largest, |(_, size)| std::cmp::Reverse(**size));
     for (name, size) in largest.into_iter().take(8) {
         println!("  of which {name:<20} {size:>9}");
     }

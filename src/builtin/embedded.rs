@@ -1,10 +1,9 @@
-//! The committed completions and manual pages, carried inside the file by static-files.
+//! The committed completions and manual pages, carried inside the file by static-files, packed.
 //!
 //! The map is built when it is asked for: nothing of it costs a start that does not need it.
 
-use std::str;
-
 use generated::generate;
+use miniz_oxide::inflate::decompress_to_vec;
 
 /// Written by build.rs.
 #[allow(unreachable_pub)]
@@ -26,12 +25,12 @@ pub(crate) fn completion(file: &str) -> Option<String> {
 pub(crate) fn pages() -> Vec<&'static str> {
     let mut names: Vec<&'static str> =
         generate().keys().filter_map(|path| path.strip_prefix("man/")).collect();
-    names.sort_unstable();
+    edgekit_core::sort::natural(&mut names);
     names
 }
 
 fn text(path: &str) -> Option<String> {
     let files = generate();
     let resource = files.get(path)?;
-    str::from_utf8(resource.data).ok().map(str::to_owned)
+    String::from_utf8(decompress_to_vec(resource.data).ok()?).ok()
 }

@@ -22,6 +22,7 @@ pub mod json;
 mod manual;
 mod out;
 mod paths;
+pub mod sort;
 pub mod term;
 pub mod text;
 pub mod units;

@@ -51,7 +51,7 @@ impl Manual {
                 exits.push(shared);
             }
         }
-        exits.sort_by_key(|(code, _)| *code);
+        crate::sort::by_key(&mut exits, |(code, _)| *code);
         exits
     }
 

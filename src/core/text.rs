@@ -20,7 +20,7 @@ pub fn near<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>, lim
             Some((distance, name))
         })
         .collect();
-    found.sort();
+    crate::sort::natural(&mut found);
     found.dedup();
     found.truncate(limit);
     found.into_iter().map(|(_, name)| name).collect()

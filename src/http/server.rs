@@ -268,10 +268,11 @@ impl Server {
                 Some(ended) = running.join_next() => shared.note(&ended),
                 accepted = shared.next(&listener) => match accepted {
                     Some((slot, connection)) => {
-                        running.spawn(async move {
+                        let serve: BoxFuture<'static, ()> = Box::pin(async move {
                             Arc::clone(&slot.shared).connection(connection).await;
                             drop(slot);
                         });
+                        running.spawn(serve);
                     }
                     None => tokio::time::sleep(ACCEPT_PAUSE).await,
                 },

@@ -101,16 +101,21 @@ impl Scope {
     /// Runs `task` on the control runtime until it or the service ends. An error or a panic ends the
     /// service; so does nothing else: a task may finish.
     pub fn spawn(&self, task: impl Future<Output = Result<(), Error>> + Send + 'static) {
+        self.spawn_boxed(Box::pin(task));
+    }
+
+    /// One type of task for all: each type of its own brings some four kilobytes of the runtime's code.
+    fn spawn_boxed(&self, task: BoxFuture<'static, Result<(), Error>>) {
         let failures = self.inner.failures.clone();
         let mut tasks = lock(&self.inner.tasks);
         // What has finished is let go of here, so that a service may spawn for ever.
         while tasks.try_join_next().is_some() {}
-        let body = async move {
-            if let Err(error) = caught(Box::pin(task)).await.and_then(|result| result) {
+        let body: BoxFuture<'static, ()> = Box::pin(async move {
+            if let Err(error) = caught(task).await.and_then(|result| result) {
                 // Nobody listens once the service is being ended.
                 drop(failures.send(error));
             }
-        };
+        });
         tasks.spawn(body.instrument(self.inner.span.clone()));
     }
 
@@ -122,8 +127,12 @@ impl Scope {
     pub fn worker<F, W>(&self, name: &str, work: F) -> io::Result<()>
     where
         F: FnOnce() -> W + Send + 'static,
-        W: Future<Output = Result<(), Error>>,
+        W: Future<Output = Result<(), Error>> + 'static,
     {
+        self.work(name, Box::new(move || Box::pin(work())))
+    }
+
+    fn work(&self, name: &str, work: Work) -> io::Result<()> {
         let (stop, stopped) = oneshot::channel::<()>();
         let (ending, ended) = oneshot::channel::<()>();
         let failures = self.inner.failures.clone();
@@ -163,11 +172,10 @@ impl Scope {
     }
 }
 
-fn run_worker<F, W>(work: F, stopped: oneshot::Receiver<()>) -> Result<(), Error>
-where
-    F: FnOnce() -> W,
-    W: Future<Output = Result<(), Error>>,
-{
+/// What a worker does, made on its own thread.
+type Work = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<(), Error>>>> + Send>;
+
+fn run_worker(work: Work, stopped: oneshot::Receiver<()>) -> Result<(), Error> {
     // Local: tasks of a worker stay on its thread, with neither atomics nor a second scheduler for it.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;

@@ -234,7 +234,7 @@ mod tests {
         });
         assert_eq!(woken.load(Ordering::Relaxed), 1);
         let mut all = ids(&bus, usize::MAX);
-        all.sort_unstable();
+        edgekit_core::sort::natural(&mut all);
         assert!(all.into_iter().eq(0..4000));
         bus.offer(event("a", 1, 0));
         assert_eq!(woken.load(Ordering::Relaxed), 2);

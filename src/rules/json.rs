@@ -217,7 +217,7 @@ mod tests {
             Value::Map(mut entries) => {
                 let unmarked = value_is_object(&entries);
                 if unmarked {
-                    entries.sort_by(|(left, _), (right, _)| left.cmp(right));
+                    edgekit_core::sort::by(&mut entries, |(left, _), (right, _)| left.cmp(right));
                 }
                 Value::Map(entries.into_iter().map(|(key, value)| (key, sorted(value))).collect())
             }

@@ -105,14 +105,14 @@ fn folder(path: &Path) -> Result<Option<Anchors>, Error> {
     let entries = std::fs::read_dir(path).map_err(|error| Error::in_file(path, Problem::Read(error)))?;
     let mut files: Vec<PathBuf> =
         entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
-    files.sort();
+    edgekit_core::sort::natural(&mut files);
     let mut roots = RootCertStore::empty();
     for file in files {
         // A README or a key in a folder of certificates is nobody's mistake.
         let _ = add(&mut roots, &file);
     }
     // OpenSSL's folders hold each certificate under its name and under its hash.
-    roots.roots.sort_by(|a, b| {
+    edgekit_core::sort::by(&mut roots.roots, |a, b| {
         (a.subject.as_ref(), a.subject_public_key_info.as_ref())
             .cmp(&(b.subject.as_ref(), b.subject_public_key_info.as_ref()))
     });

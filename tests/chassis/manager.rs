@@ -35,7 +35,7 @@ fn a_watchdog_is_fed_only_when_asked_for() {
         command.env("WATCHDOG_USEC", "100000");
     });
     let mut said: Vec<String> = (0..4).map(|_| watched.told()).collect();
-    said.sort();
+    edgekit_core::sort::natural(&mut said);
     assert_eq!(said[1..], [said[1].as_str(), "WATCHDOG=1", "WATCHDOG=1"]);
     let stranger = Service::spawn(Scratch::new(), &["--idle", "idle"], |command| {
         command.env("WATCHDOG_USEC", "1000").env("WATCHDOG_PID", "1");

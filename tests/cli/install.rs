@@ -24,14 +24,14 @@ fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).expect("the directory");
     let mut names: Vec<String> =
         entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
+    edgekit_core::sort::natural(&mut names);
     names
 }
 
 fn expected(prefix: &str) -> Vec<String> {
     let applets = edgekit::APPLETS.iter().map(|applet| format!("{prefix}{}", applet.name));
     let mut names: Vec<String> = std::iter::once("edgekit".to_owned()).chain(applets).collect();
-    names.sort();
+    edgekit_core::sort::natural(&mut names);
     names
 }
 

@@ -53,7 +53,7 @@ fn paths(folder: &Path) -> Vec<PathBuf> {
     let mut below: Vec<PathBuf> =
         paths.iter().skip(1).filter_map(|file| file.parent()).map(Path::to_owned).collect();
     below.retain(|inner| inner != folder);
-    below.sort();
+    edgekit_core::sort::natural(&mut below);
     below.dedup();
     paths.extend(below);
     paths

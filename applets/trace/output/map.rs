@@ -236,8 +236,9 @@ impl<'a> MapDump<'a> {
             Some(ty) => compare(ty, &a.key, &b.key),
             None => Ordering::Equal,
         };
-        self.entries
-            .sort_by(|a, b| compare_values(value_type, &a.value, &b.value).then_with(|| by_key(a, b)));
+        edgekit_core::sort::by(&mut self.entries, |a, b| {
+            compare_values(value_type, &a.value, &b.value).then_with(|| by_key(a, b))
+        });
         self.places.clear();
     }
 

@@ -169,7 +169,7 @@ impl Probes {
             .filter_map(|line| line.split_once(':'))
             .map(|(category, event)| (category.to_owned(), event.to_owned()))
             .collect();
-        all.sort();
+        edgekit_core::sort::natural(&mut all);
         all.dedup();
         Ok(self.all.get_or_init(|| all))
     }
@@ -192,7 +192,7 @@ impl Probes {
                 names.push(entry.file_name().to_string_lossy().into_owned());
             }
         }
-        names.sort();
+        edgekit_core::sort::natural(&mut names);
         Ok(names)
     }
 
@@ -201,7 +201,7 @@ impl Probes {
     pub fn raw(&self) -> Result<Vec<String>, Error> {
         let all = self.all()?.iter().filter(|(category, _)| category != "syscalls");
         let mut names: Vec<String> = all.map(|(_, event)| event.clone()).collect();
-        names.sort();
+        edgekit_core::sort::natural(&mut names);
         names.dedup();
         Ok(names)
     }

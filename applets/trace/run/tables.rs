@@ -102,7 +102,9 @@ impl<'s> Tables<'s> {
     /// The maps to print at the end, by name.
     pub(super) fn at_end(&self) -> impl Iterator<Item = Result<MapDump<'s>>> + '_ {
         let mut ids: Vec<u32> = (0..self.plan.script_maps.len() as u32).collect();
-        ids.sort_by_key(|id| self.plan.script_maps.get(*id as usize).map(|map| map.def.name.as_str()));
+        edgekit_core::sort::by_key(&mut ids, |id| {
+            self.plan.script_maps.get(*id as usize).map(|map| map.def.name.as_str())
+        });
         ids.into_iter().filter_map(move |id| match self.says_something(MapId(id)) {
             Ok(true) => self.dump(MapId(id)).transpose(),
             Ok(false) => None,

@@ -57,7 +57,9 @@ fn parse_mounts(text: &str) -> Vec<Hierarchy> {
         }
     });
     let mut mounts: Vec<(bool, Hierarchy)> = mounts.collect();
-    mounts.sort_by(|(v1, a), (other, b)| v1.cmp(other).then_with(|| a.name.cmp(&b.name)));
+    edgekit_core::sort::by(&mut mounts, |(v1, a), (other, b)| {
+        v1.cmp(other).then_with(|| a.name.cmp(&b.name))
+    });
     mounts.into_iter().map(|(_, hierarchy)| hierarchy).collect()
 }
 

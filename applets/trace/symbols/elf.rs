@@ -86,6 +86,7 @@ impl Functions {
             self.names.extend_from_slice(name);
             self.names.push(0);
         }
+        #[allow(clippy::disallowed_methods, reason = "hundreds of thousands of symbols")]
         self.list.sort_by_key(|(address, size, _)| (*address, std::cmp::Reverse(*size)));
         self.list.dedup_by_key(|(address, ..)| *address);
         self.list.shrink_to_fit();

@@ -56,6 +56,7 @@ impl Ksyms {
             return Err(Error::Hidden);
         }
         // Stable, so that of several names the one listed first stays.
+        #[allow(clippy::disallowed_methods, reason = "hundreds of thousands of symbols")]
         order.sort_by_key(|(address, _)| *address);
         order.dedup_by_key(|(address, _)| *address);
         names.shrink_to_fit();

@@ -89,7 +89,7 @@ mod tests {
     fn names_are_unique() {
         let mut names: Vec<&str> =
             TABLE.iter().flat_map(|r| r.aliases.iter().copied().chain([r.name])).collect();
-        names.sort_unstable();
+        edgekit_core::sort::natural(&mut names);
         let before = names.len();
         names.dedup();
         assert_eq!(names.len(), before);

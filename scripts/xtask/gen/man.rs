@@ -168,7 +168,7 @@ fn rows<'a>(page: &mut String, name: &str, rows: impl Iterator<Item = (String, &
 }
 
 fn see_also(page: &mut String, mut pages: Vec<String>) {
-    pages.sort();
+    edgekit_core::sort::natural(&mut pages);
     pages.dedup();
     section(page, "SEE ALSO", "");
     let last = pages.len().saturating_sub(1);

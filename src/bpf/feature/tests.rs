@@ -28,7 +28,7 @@ fn what_the_other_tests_use_works() {
 #[test]
 fn names_are_unique() {
     let mut names: Vec<_> = Feature::ALL.iter().map(|f| f.name()).collect();
-    names.sort_unstable();
+    edgekit_core::sort::natural(&mut names);
     names.dedup();
     assert_eq!(names.len(), Feature::ALL.len());
 }

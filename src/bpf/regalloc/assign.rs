@@ -383,7 +383,7 @@ impl Allocator {
                 );
             }
         }
-        found.sort_unstable();
+        edgekit_core::sort::natural(&mut found);
         found.dedup();
         found
     }
@@ -396,7 +396,7 @@ impl Allocator {
             return (slot, total);
         }
         let mut used = vec![0u64; self.flat.insts.len() * STEP as usize];
-        self.homes.sort_unstable();
+        edgekit_core::sort::natural(&mut self.homes);
         self.homes.dedup();
         for &home in &self.homes {
             let segs = &self.nodes[home as usize].range.segs;

@@ -20,7 +20,7 @@ pub(crate) fn coalesce(flat: &mut Flat, ranges: &mut [Range], across: impl Fn(&R
         }
     }
     // Inner loops first, there copies before operations.
-    ties.sort_by_key(|(depth, copy, ..)| std::cmp::Reverse((*depth, *copy)));
+    edgekit_core::sort::by_key(&mut ties, |(depth, copy, ..)| std::cmp::Reverse((*depth, *copy)));
     let mut names: Vec<u32> = (0..flat.regs).collect();
     for (_, copy, d, a) in ties {
         let (d, a) = (find(&mut names, d), find(&mut names, a));

@@ -61,7 +61,7 @@ pub(crate) fn layout(mut body: Body) -> Flat {
         if body.blocks[b].last().is_some_and(tests_for_zero) {
             next.reverse();
         }
-        next.sort_by_key(|s| depth[*s]);
+        edgekit_core::sort::by_key(&mut next, |s| depth[*s]);
         next
     });
     order.reverse();

@@ -14,7 +14,7 @@ pub(crate) fn close_elsewhere(fds: Vec<OwnedFd>) {
     // Computed before the fork: in the child of a process with threads, only bare system calls are safe.
     let mut keep: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
     keep.push(wait.as_raw_fd());
-    keep.sort_unstable();
+    edgekit_core::sort::natural(&mut keep);
     let gaps = gaps(&keep);
     // SAFETY: the child makes system calls only and ends in `_exit`: no allocation, no lock, no destructor.
     match unsafe { libc::fork() } {

@@ -67,7 +67,7 @@ pub(crate) fn drop_ins(directory: &Path, problems: &mut Problems) -> Vec<PathBuf
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         !hidden && path.extension().is_some_and(|extension| extension == "toml")
     });
-    files.sort();
+    crate::sort::natural(&mut files);
     if files.len() > MAX_DROP_INS {
         problems.push(refused(&format!("{} files, at most {MAX_DROP_INS} are read", files.len())));
         files.truncate(MAX_DROP_INS);

@@ -63,7 +63,7 @@ impl Reader<'_> {
         let mut checked = Table::new(origin);
         // In the order of the file, so that its faults are told from top to bottom.
         let mut entries: Vec<_> = table.iter().collect();
-        entries.sort_by_key(|(name, _)| name.span().start);
+        crate::sort::by_key(&mut entries, |(name, _)| name.span().start);
         for (name, value) in entries {
             match section.key(name.get_ref()) {
                 Some(key) => {
@@ -106,7 +106,7 @@ impl Reader<'_> {
     fn named(&mut self, key: &Key, section: &Section, at: Range<usize>, tables: &DeTable<'_>) -> Node {
         let mut checked = Table::new(self.origin(at));
         let mut entries: Vec<_> = tables.iter().collect();
-        entries.sort_by_key(|(name, _)| name.span().start);
+        crate::sort::by_key(&mut entries, |(name, _)| name.span().start);
         for (name, value) in entries {
             if let Err(reason) = check::name(name.get_ref()) {
                 self.complain(name.span(), reason, None);

@@ -47,7 +47,7 @@ pub(crate) fn environment(
         .filter_map(|(name, value)| Some((name.to_str()?, value)))
         .filter(|(name, _)| name.starts_with(&prefix))
         .collect();
-    ours.sort();
+    crate::sort::natural(&mut ours);
     for (name, value) in ours {
         let key = name.strip_prefix(&prefix).unwrap_or(name);
         if is_service_link(section, key) {

@@ -48,7 +48,7 @@ pub fn daemons(directory: &Path) -> Result<Vec<Daemon>, Error> {
         };
         found.push(Daemon { applet: applet.to_owned(), instance, path: path.clone() });
     }
-    found.sort_by(|a, b| (&a.applet, &a.instance).cmp(&(&b.applet, &b.instance)));
+    edgekit_core::sort::by(&mut found, |a, b| (&a.applet, &a.instance).cmp(&(&b.applet, &b.instance)));
     Ok(found)
 }
 

@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::ControlSocket;
 use super::peer::{self, Peer};
 use super::wire::{self, Head, MAX_HEAD, Response};
+use crate::BoxFuture;
 use crate::log::{AUDIT, Log};
 use crate::metrics::Metrics;
 
@@ -53,12 +54,13 @@ pub(crate) async fn serve(socket: &ControlSocket, routes: Routes) -> std::io::Re
             Ok((stream, _)) => {
                 while calls.try_join_next().is_some() {}
                 let routes = routes.clone();
-                calls.spawn(async move {
+                let call: BoxFuture<'static, ()> = Box::pin(async move {
                     if let Err(error) = answer(stream, group, &routes).await {
                         tracing::debug!(%error, "a caller of the control socket went away");
                     }
                     drop(permit);
                 });
+                calls.spawn(call);
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept on the control socket");

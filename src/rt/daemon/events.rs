@@ -19,7 +19,7 @@ use crate::control::{self, Asked, Routes};
 use crate::last_good;
 use crate::notify::Notify;
 use crate::scope::Shared;
-use crate::{Signals, Verdict, sys};
+use crate::{BoxFuture, Signals, Verdict, sys};
 
 /// What the Host listens to. CHLD says that there may be a child to collect (`child/registry.rs`).
 pub(super) const SIGNALS: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGCHLD];
@@ -55,11 +55,12 @@ pub(super) async fn run(host: Host) -> Result<Exit, Error> {
     let mut process = Process { settings, shared, notify, started, services: handles };
     if let Some(file) = last_good {
         let clock = process.shared.clock.clone();
-        tasks.spawn(async move {
+        let keep: BoxFuture<'static, ()> = Box::pin(async move {
             if let Err(error) = last_good::keep_on(clock, file).await {
                 tracing::error!("the last good time is not kept any more: {error}");
             }
         });
+        tasks.spawn(keep);
     }
     let outcome = tokio::select! {
         // The socket is served until the end, so that a drain can be watched.
@@ -103,7 +104,7 @@ fn supervisors(
             restarts: 0,
             last_error: None,
         };
-        tasks.spawn(supervisor.run());
+        tasks.spawn(Box::pin(supervisor.run()) as BoxFuture<'static, ()>);
         handles.push(Handle { name, orders });
         firsts.push(told);
     }
@@ -219,13 +220,14 @@ impl Process {
         let mut waiting = JoinSet::new();
         for handle in &self.services {
             let orders = handle.orders.clone();
-            waiting.spawn(async move {
+            let drain: BoxFuture<'static, ()> = Box::pin(async move {
                 let (done, drained) = oneshot::channel();
                 if orders.send(Order::Drain(deadline, done)).await.is_ok() {
                     // An error means that the supervisor is gone, which is what was asked for.
                     drop(drained.await);
                 }
             });
+            waiting.spawn(drain);
         }
         loop {
             tokio::select! {

@@ -116,7 +116,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    rates.sort_by(f64::total_cmp);
+    edgekit_core::sort::by(&mut rates, f64::total_cmp);
     let line = json!({
         "row": "4.2",
         "unit": "events/s a core",

@@ -71,7 +71,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         call(number);
         each.push((clock.monotonic() - before).as_nanos());
     }
-    each.sort_unstable();
+    edgekit_core::sort::natural(&mut each);
     let mut groups = Vec::new();
     for group in 0..CALLS / GROUP {
         let before = clock.monotonic();
@@ -80,7 +80,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         groups.push((clock.monotonic() - before).as_nanos() / GROUP as u128);
     }
-    groups.sort_unstable();
+    edgekit_core::sort::natural(&mut groups);
     let at = |sorted: &[u128], share: f64| {
         let position = (sorted.len() as f64 * share) as usize;
         sorted.get(position).copied().unwrap_or_default() as u64

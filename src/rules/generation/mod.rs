@@ -69,7 +69,7 @@ impl Generation {
     /// # Errors
     /// All faults found, in the order of files and lines.
     pub fn build(mut scripts: Vec<Script>, options: &Options) -> Result<Generation, Vec<Fault>> {
-        scripts.sort_by(|a, b| a.name.cmp(&b.name));
+        edgekit_core::sort::by(&mut scripts, |a, b| a.name.cmp(&b.name));
         let mut faults = Vec::new();
         let mut compiled = Vec::with_capacity(scripts.len());
         for (at, script) in scripts.iter().enumerate() {
@@ -116,7 +116,7 @@ impl Generation {
 
     fn ordered(scripts: Vec<Compiled>, graph: Graph, plans: Vec<Plan>, hooks: Vec<HookInfo>) -> Generation {
         let mut plans = plans;
-        plans.sort_by_key(|plan| graph.find(&plan.info.name));
+        edgekit_core::sort::by_key(&mut plans, |plan| graph.find(&plan.info.name));
         Generation { scripts, graph: Arc::new(graph), plans, hooks }
     }
 
@@ -183,6 +183,6 @@ impl From<GraphFault> for Fault {
 }
 
 fn sorted(mut faults: Vec<Fault>) -> Vec<Fault> {
-    faults.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+    edgekit_core::sort::by(&mut faults, |a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     faults
 }

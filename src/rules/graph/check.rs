@@ -94,7 +94,7 @@ impl GraphFault {
 pub(super) fn names(nodes: &[Node], sources: &Sources) -> Vec<GraphFault> {
     let mut faults = Vec::new();
     let mut by_place: Vec<&Node> = nodes.iter().collect();
-    by_place.sort_by(|a, b| a.place.cmp(&b.place));
+    edgekit_core::sort::by(&mut by_place, |a, b| a.place.cmp(&b.place));
     if let Some(extra) = by_place.get(MAX_RULES) {
         faults.push(GraphFault::new(extra, Problem::TooManyRules(nodes.len())));
     }

@@ -52,7 +52,7 @@ impl Sources {
     /// These topics, in any order.
     pub fn new<N: Into<Arc<str>>>(names: impl IntoIterator<Item = N>) -> Sources {
         let mut names: Vec<Arc<str>> = names.into_iter().map(Into::into).collect();
-        names.sort();
+        edgekit_core::sort::natural(&mut names);
         names.dedup();
         Sources(names)
     }
@@ -105,7 +105,7 @@ impl Graph {
             }
         };
         if !faults.is_empty() {
-            faults.sort_by(|a, b| a.place.cmp(&b.place));
+            edgekit_core::sort::by(&mut faults, |a, b| a.place.cmp(&b.place));
             return Err(faults);
         }
         let mut taken: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
@@ -142,7 +142,7 @@ impl Graph {
         if outside {
             topics.retain(|topic| self.is_outside(topic));
         }
-        topics.sort_unstable();
+        edgekit_core::sort::natural(&mut topics);
         topics
     }
 

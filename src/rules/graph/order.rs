@@ -91,7 +91,7 @@ fn cycles(nodes: &[Node], topics: &HashMap<&str, Topic>, placed: &[usize]) -> Ve
     // 0: not seen, n: seen by the n-th walk.
     let mut seen = vec![0; nodes.len()];
     let mut starts: Vec<usize> = (0..nodes.len()).filter(|&index| left[index]).collect();
-    starts.sort_by_key(|&index| (&nodes[index].name, &nodes[index].place));
+    edgekit_core::sort::by_key(&mut starts, |&index| (&nodes[index].name, &nodes[index].place));
     let feeder = |index: usize| -> Option<Edge> {
         distinct(&nodes[index].inputs)
             .flat_map(|input| topics[input].feeders.iter().map(move |&from| (from, input)))

@@ -120,7 +120,7 @@ fn settle(boxes: &mut [Boxed<'_>], edges: &[(usize, usize, &str)]) {
                 several => near[at].iter().map(|&other| boxes[other].row * 1000).sum::<usize>() / several,
             };
             let mut row: Vec<(usize, usize)> = layers[layer].iter().map(|&at| (middle(at), at)).collect();
-            row.sort_unstable();
+            edgekit_core::sort::natural(&mut row);
             layers[layer] = row.into_iter().map(|(_, at)| at).collect();
             for (row, &at) in layers[layer].iter().enumerate() {
                 boxes[at].row = row;

@@ -212,7 +212,7 @@ fn layered() -> impl Strategy<Value = Vec<Node>> {
                 let topic = |from: &usize| if *from < at { format!("t{from}") } else { "ev".to_owned() };
                 let mut inputs: Vec<Arc<str>> = reads.iter().map(|from| Arc::from(topic(from))).collect();
                 inputs.push(Arc::from("trace.event"));
-                inputs.sort();
+                edgekit_core::sort::natural(&mut inputs);
                 inputs.dedup();
                 Node {
                     name: Arc::from(format!("r{at}")),

@@ -195,7 +195,7 @@ impl Pull<'_> {
             Ok(())
         })?;
         // Luau's order depends on the table's history; the same input must give the same output.
-        entries.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        edgekit_core::sort::by(&mut entries, |(left, _), (right, _)| left.cmp(right));
         Ok(Value::Map(entries))
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn pairs(table: &Table, what: &str) -> mlua::Result<Vec<(Arc<str>, St
         pairs.push((utf8(name, what)?, word(&value, what)?));
         Ok(())
     })?;
-    pairs.sort_unstable();
+    edgekit_core::sort::natural(&mut pairs);
     Ok(pairs)
 }
 

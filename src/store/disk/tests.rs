@@ -75,7 +75,7 @@ impl Mount {
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
-        names.sort();
+        edgekit_core::sort::natural(&mut names);
         names
     }
 }

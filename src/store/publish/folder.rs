@@ -135,7 +135,7 @@ impl<'a> Folder<'a> {
     fn prune(&self, in_use: u64) -> Result<()> {
         let names = self.fs.list(self.root).map_err(Error::io("list", self.root))?;
         let mut numbers: Vec<u64> = names.iter().filter_map(|name| number_of(name)).collect();
-        numbers.sort_unstable_by(|a, b| b.cmp(a));
+        edgekit_core::sort::by(&mut numbers, |a, b| b.cmp(a));
         for number in numbers.into_iter().filter(|number| *number != in_use).skip(self.keep - 1) {
             self.remove_generation(&self.root.join(format!("gen-{number}")))?;
         }

@@ -48,7 +48,7 @@ fn an_unfinished_draft_leaves_nothing() {
     file(&Disk, &path, b"new", 0o600).unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"new");
     let mut names = Disk.list(scratch.folder()).unwrap();
-    names.sort();
+    edgekit_core::sort::natural(&mut names);
     assert_eq!(names, [".image.backup.new", "image"]);
 }
 
@@ -76,7 +76,7 @@ fn generations_follow_each_other_and_old_ones_go() {
         assert_eq!(fs::read(scratch.path("current/cert.pem")).unwrap(), [n]);
     }
     let mut names = Disk.list(scratch.folder()).unwrap();
-    names.sort();
+    edgekit_core::sort::natural(&mut names);
     assert_eq!(names, ["current", "gen-3", "gen-4"]);
 }
 

@@ -302,7 +302,7 @@ fn node_numbers_are_unique() {
     assert!(seen.len() > 20);
     assert!(seen.iter().all(|id| id.0 < script.node_count));
     let all = seen.len();
-    seen.sort_unstable();
+    edgekit_core::sort::natural(&mut seen);
     seen.dedup();
     assert_eq!(seen.len(), all);
 }

@@ -127,7 +127,7 @@ fn rules() -> impl Strategy<Value = Vec<String>> {
                 .iter()
                 .map(|from| if *from < at { format!("'t{from}'") } else { "'ev'".to_owned() })
                 .collect();
-            inputs.sort();
+            edgekit_core::sort::natural(&mut inputs);
             inputs.dedup();
             let inputs = inputs.join(", ");
             let twice = if both { "emit({ n = event.n + 1 })" } else { "" };

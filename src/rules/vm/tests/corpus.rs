@@ -83,7 +83,7 @@ fn no_snippet_escapes() {
     let mut count = 0;
     let mut failures = Vec::new();
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
+    edgekit_core::sort::natural(&mut files);
     for file in files {
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
         failures.extend(escaped(&name, &fs::read_to_string(&file).unwrap()));
