@@ -19,6 +19,7 @@ pub mod http1;
 mod log;
 mod manual;
 mod names;
+mod peer;
 mod plan;
 pub mod route;
 mod service;

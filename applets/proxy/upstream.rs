@@ -7,10 +7,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::task::{Context, Waker};
 use std::time::Duration;
 
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
+
+use crate::snapshot::Cluster;
+use crate::wire::Stream;
 
 /// The idle connections of one worker.
 #[derive(Default)]
@@ -32,18 +34,18 @@ struct Waiting {
 }
 
 struct Idle {
-    stream: TcpStream,
+    stream: Stream,
     until: Duration,
 }
 
 impl Pool {
     /// A connection that still stands.
-    pub fn take(&self, endpoint: SocketAddr, now: Duration) -> Option<TcpStream> {
+    pub fn take(&self, endpoint: SocketAddr, now: Duration) -> Option<Stream> {
         let mut idle = self.idle.borrow_mut();
         let waiting = idle.get_mut(&endpoint)?;
         // The one used last has its window open, and the others get a chance to age.
-        while let Some(Idle { stream, until }) = waiting.idle.pop() {
-            if until > now && is_quiet(&stream) {
+        while let Some(Idle { mut stream, until }) = waiting.idle.pop() {
+            if until > now && stream.is_quiet() {
                 return Some(stream);
             }
         }
@@ -51,9 +53,9 @@ impl Pool {
     }
 
     /// Keeps a connection for the next exchange, unless there are `most` already.
-    pub fn put(&self, endpoint: SocketAddr, stream: TcpStream, until: Duration, most: u32) {
+    pub fn put(&self, endpoint: SocketAddr, mut stream: Stream, until: Duration, most: u32) {
         // Asked now, a server that has already closed is not kept; and whoever waited last lets go.
-        if !is_quiet(&stream) {
+        if !stream.is_quiet() {
             return;
         }
         let mut idle = self.idle.borrow_mut();
@@ -80,7 +82,7 @@ impl Pool {
         self.down.borrow_mut().retain(|_, until| *until > now);
         let mut idle = self.idle.borrow_mut();
         idle.retain(|_, waiting| {
-            waiting.idle.retain(|idle| idle.until > now && is_quiet(&idle.stream));
+            waiting.idle.retain_mut(|idle| idle.until > now && idle.stream.is_quiet());
             std::mem::take(&mut waiting.used) || !waiting.idle.is_empty()
         });
         !idle.is_empty()
@@ -97,17 +99,12 @@ impl Pool {
     }
 }
 
-/// Nothing came on it: neither bytes nobody asked for nor its end.
-fn is_quiet(stream: &TcpStream) -> bool {
-    stream.poll_read_ready(&mut Context::from_waker(Waker::noop())).is_pending()
-}
-
-/// Makes a connection; the caller bounds the time.
+/// Makes a connection as `cluster` wants it; the caller bounds the time.
 ///
 /// # Errors
 /// Those of connect(2).
-pub(crate) async fn connect(endpoint: SocketAddr) -> io::Result<TcpStream> {
+pub(crate) async fn connect(_cluster: &Cluster, endpoint: SocketAddr) -> io::Result<Stream> {
     let socket = if endpoint.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_nodelay(true)?;
-    socket.connect(endpoint).await
+    Ok(Stream::Clear(socket.connect(endpoint).await?))
 }

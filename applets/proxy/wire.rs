@@ -1,11 +1,12 @@
 //! A byte stream as the hot path wants it: looked at without a buffer, written without waiting first.
 //!
-//! TCP today; a TLS session or a stream of HTTP/2 is another implementation.
+//! [`Stream`] is a connection of either kind, clear or TLS: one type, so that what is written over it
+//! is compiled once. A stream of HTTP/2 is another implementation.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -18,7 +19,8 @@ pub trait Wire {
     /// Reads; 0 is the end.
     fn poll_read(&mut self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>>;
 
-    /// Writes some of `parts`.
+    /// Writes some of `parts`. Until it is ready the same bytes are passed again: some of them may be
+    /// sealed in a record already.
     fn poll_write(&mut self, context: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
 
     /// Tells the other side that nothing more comes.
@@ -26,6 +28,53 @@ pub trait Wire {
 
     /// Makes the coming close a reset: the other side learns that it has not got all.
     fn reset(&mut self);
+}
+
+/// A connection.
+#[derive(Debug)]
+pub enum Stream {
+    /// As it is.
+    Clear(TcpStream),
+}
+
+impl Stream {
+    /// Nothing came on it: neither bytes nobody asked for nor its end. Costs no system call where
+    /// nothing came.
+    pub fn is_quiet(&mut self) -> bool {
+        self.poll_readable(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+}
+
+impl Wire for Stream {
+    fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Stream::Clear(stream) => stream.poll_readable(context),
+        }
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Stream::Clear(stream) => Wire::poll_read(stream, context, into),
+        }
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match self {
+            Stream::Clear(stream) => Wire::poll_write(stream, context, parts),
+        }
+    }
+
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Stream::Clear(stream) => stream.poll_end(context),
+        }
+    }
+
+    fn reset(&mut self) {
+        match self {
+            Stream::Clear(stream) => Wire::reset(stream),
+        }
+    }
 }
 
 impl Wire for TcpStream {

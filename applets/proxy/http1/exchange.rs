@@ -6,8 +6,6 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-
 use super::fault::Fault;
 use super::field::Scan;
 use super::pump::Broken;
@@ -19,7 +17,7 @@ use crate::balance::Balance;
 use crate::route::Route;
 use crate::snapshot::{Cluster, Listener};
 use crate::upstream;
-use crate::wire::Wire;
+use crate::wire::{Stream, Wire};
 use crate::worker::Exchange;
 
 /// Endpoints that are tried when connections cannot be made.
@@ -27,7 +25,7 @@ const TRIES: usize = 3;
 
 /// A connection to an endpoint.
 struct Server {
-    stream: TcpStream,
+    stream: Stream,
     endpoint: SocketAddr,
     /// It was kept from an exchange before: the server may have closed it by now.
     is_kept: bool,
@@ -123,7 +121,7 @@ impl<W: Wire> Session<'_, W> {
                 return Ok(Server { stream, endpoint, is_kept: true });
             }
             worker.timers.arm(timer, worker.timers.now(), cluster.settings.connect_timeout);
-            let mut connecting = pin!(upstream::connect(endpoint));
+            let mut connecting = pin!(upstream::connect(cluster, endpoint));
             let made = poll_fn(|context| match connecting.as_mut().poll(context) {
                 Poll::Pending if worker.timers.expired(timer) => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
@@ -195,7 +193,7 @@ impl<W: Wire> Session<'_, W> {
     fn upload(
         &mut self,
         context: &mut Context<'_>,
-        server: &mut TcpStream,
+        server: &mut Stream,
         upload: &mut Upload,
     ) -> Result<(), Fault> {
         let Exchange { inbound, up, .. } = &mut *self.exchange;

@@ -19,7 +19,6 @@ mod tunnel;
 mod write;
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -32,6 +31,7 @@ pub use request::{BodyKind, RequestHead};
 pub use response::ResponseHead;
 pub use write::decimal;
 
+use crate::peer::Peer;
 use crate::wire::{Wire, linger};
 use crate::worker::Worker;
 use session::{Next, Session};
@@ -40,8 +40,7 @@ use session::{Next, Session};
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Serves one connection until its end.
-pub async fn serve<W: Wire>(worker: &Rc<Worker>, socket: usize, mut client: W, peer: SocketAddr, timer: u32) {
-    let address = peer.ip().to_canonical().to_string();
+pub async fn serve<W: Wire>(worker: &Rc<Worker>, socket: usize, mut client: W, peer: Peer, timer: u32) {
     let mut is_first = true;
     loop {
         let Some((idle, tunnel)) = patience(worker, socket, is_first) else { return };
@@ -56,16 +55,10 @@ pub async fn serve<W: Wire>(worker: &Rc<Worker>, socket: usize, mut client: W, p
         }
         is_first = false;
         let mut exchange = worker.exchanges.take();
-        let next = Session {
-            worker,
-            socket,
-            client: &mut client,
-            address: &address,
-            timer,
-            exchange: &mut exchange,
-        }
-        .run()
-        .await;
+        let next =
+            Session { worker, socket, client: &mut client, peer: &peer, timer, exchange: &mut exchange }
+                .run()
+                .await;
         match next {
             Next::Idle => worker.exchanges.put(exchange),
             Next::Close => {

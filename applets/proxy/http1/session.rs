@@ -10,17 +10,16 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-
 use super::fault::Fault;
 use super::field::{Scan, Span};
 use super::request::{BodyKind, RequestHead};
 use super::write::{self, Client, Ending};
 use crate::log::Line;
+use crate::peer::Peer;
 use crate::route::{Action, Route};
 use crate::snapshot::Listener;
 use crate::stats::RouteStats;
-use crate::wire::Wire;
+use crate::wire::{Stream, Wire};
 use crate::worker::{Exchange, View, Worker};
 
 /// How a connection goes on.
@@ -32,7 +31,7 @@ pub(super) enum Next {
     /// Is closed once the client has had time to take the last answer.
     Linger,
     /// Belongs to another protocol now.
-    Tunnel(TcpStream),
+    Tunnel(Stream),
 }
 
 /// What is remembered of a request once its head is gone from the buffer.
@@ -77,7 +76,7 @@ pub(super) struct Session<'a, W> {
     pub(super) worker: &'a Rc<Worker>,
     pub(super) socket: usize,
     pub(super) client: &'a mut W,
-    pub(super) address: &'a str,
+    pub(super) peer: &'a Peer,
     pub(super) timer: u32,
     pub(super) exchange: &'a mut Exchange,
 }
@@ -208,8 +207,8 @@ impl<W: Wire> Session<'_, W> {
         }
         asked.upgrades = head.upgrades_to(bytes, &route.settings.upgrade) && head.body == BodyKind::Empty;
         let client = Client {
-            address: self.address,
-            scheme: "http",
+            address: &self.peer.text,
+            scheme: self.peer.scheme(),
             forwarded: listener.settings.forwarded,
             trusted: listener.settings.trust_forwarded,
         };
@@ -353,7 +352,7 @@ impl<W: Wire> Session<'_, W> {
             text.len() - left
         });
         let line = Line {
-            client: self.address,
+            client: &self.peer.text,
             note: &self.exchange.note,
             status: outcome.status,
             sent: outcome.sent,

@@ -5,10 +5,8 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-
 use super::request::BodyKind;
-use crate::wire::Wire;
+use crate::wire::{Stream, Wire};
 use crate::worker::{Exchange, Worker};
 
 /// What one round came to.
@@ -29,7 +27,7 @@ struct Ended {
 pub(super) async fn run<W: Wire>(
     worker: &Rc<Worker>,
     mut client: W,
-    mut server: TcpStream,
+    mut server: Stream,
     mut exchange: Box<Exchange>,
     timer: u32,
     patience: Duration,
@@ -61,7 +59,7 @@ pub(super) async fn run<W: Wire>(
 async fn carry<W: Wire>(
     worker: &Worker,
     client: &mut W,
-    server: &mut TcpStream,
+    server: &mut Stream,
     exchange: &mut Exchange,
     timer: u32,
     patience: Duration,

@@ -13,6 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::Worker;
 use crate::http1;
+use crate::peer::Peer;
+use crate::wire::Stream;
 
 /// What accept(2) gets to find descriptors or memory again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -76,7 +78,7 @@ fn welcome(worker: &Rc<Worker>, socket: usize, stream: TcpStream, peer: SocketAd
         let worker = &guest.worker;
         let timer = poll_fn(|context| Poll::Ready(worker.timers.enter(context.waker().clone()))).await;
         let _place = Place { worker: worker.clone(), timer };
-        http1::serve(worker, socket, stream, peer, timer).await;
+        http1::serve(worker, socket, Stream::Clear(stream), Peer::at(peer), timer).await;
     });
 }
 
