@@ -11,6 +11,8 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::http1::Lines;
+
 /// One end of an exchange.
 pub trait Wire {
     /// Ready once a read would not wait: an idle connection holds no buffer.
@@ -28,6 +30,19 @@ pub trait Wire {
 
     /// Makes the coming close a reset: the other side learns that it has not got all.
     fn reset(&mut self);
+
+    /// Says that the message being written is whole, where the wire frames messages itself (HTTP/2).
+    ///
+    /// # Errors
+    /// The other side takes no more of it.
+    fn finish(&mut self, _trailers: Option<Box<Lines>>) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// What followed the body of the message that was read, where the wire frames messages itself.
+    fn trailers(&mut self) -> Option<Box<Lines>> {
+        None
+    }
 }
 
 /// A connection.

@@ -6,13 +6,14 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::asker::Asker;
 use super::fault::Fault;
 use super::field::Scan;
 use super::pump::Broken;
 use super::request::BodyKind;
 use super::response::ResponseHead;
 use super::session::{Asked, Next, Outcome, Session};
-use super::write::{self, Ending};
+use super::write::Ending;
 use crate::balance::Balance;
 use crate::route::Route;
 use crate::snapshot::{Cluster, Listener};
@@ -49,7 +50,7 @@ enum Lost {
     Client(Fault),
 }
 
-impl<W: Wire> Session<'_, W> {
+impl<W: Asker> Session<'_, W> {
     /// Has the request, whose head is in `up.out`, answered by `cluster`.
     pub(super) async fn carry(
         &mut self,
@@ -224,7 +225,7 @@ impl<W: Wire> Session<'_, W> {
         down.out.head.clear();
         let bytes = &answer.filled()[..head.length];
         let (none, ending) = (crate::route::Edits::new(&[], &[]), Ending { close: false, old: false });
-        write::response(&mut down.out.head, bytes, head, fields, &none, false, ending);
+        self.client.answer(&mut down.out.head, bytes, head, fields, &none, false, ending);
         down.out.start();
         answer.consume(head.length);
         if self.send().await { Ok(()) } else { Err(Fault::Truncated) }
@@ -242,7 +243,7 @@ impl<W: Wire> Session<'_, W> {
         down.out.head.clear();
         let ending = Ending { close: false, old: asked.is_old };
         let bytes = &answer.filled()[..head.length];
-        write::response(&mut down.out.head, bytes, head, fields, &route.response, false, ending);
+        self.client.answer(&mut down.out.head, bytes, head, fields, &route.response, false, ending);
         down.out.start();
         answer.consume(head.length);
         let outcome = Outcome { status: 101, endpoint: Some(server.endpoint), ..Outcome::default() };
@@ -268,12 +269,12 @@ impl<W: Wire> Session<'_, W> {
         // Who sends a body to a server that has answered already gets the answer and the end.
         let keeps =
             asked.keep_alive && upload == Upload::Done && !(endless && asked.is_old) && !worker.is_draining();
-        let chunked = endless && !asked.is_old;
+        let chunked = endless && !asked.is_old && W::CHUNKS;
         let Exchange { answer, fields, down, .. } = &mut *self.exchange;
         down.out.head.clear();
         let bytes = &answer.filled()[..head.length];
         let ending = Ending { close: !keeps, old: asked.is_old };
-        write::response(&mut down.out.head, bytes, head, fields, &route.response, chunked, ending);
+        self.client.answer(&mut down.out.head, bytes, head, fields, &route.response, chunked, ending);
         answer.consume(head.length);
         down.start(head.body, chunked, u64::MAX);
         let arrived = poll_fn(|context| {

@@ -26,6 +26,15 @@ impl Span {
     }
 }
 
+/// Field lines with the bytes they are in: what outlives the buffer it came by.
+#[derive(Default, Debug)]
+pub struct Lines {
+    /// Names and values, in whatever order.
+    pub bytes: Vec<u8>,
+    /// Where they are.
+    pub fields: Vec<Field>,
+}
+
 /// One field line.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {

@@ -6,6 +6,7 @@
 //! answer (`response.rs`), and the answer down. Whatever two readers could understand differently is
 //! refused with a counted reason (`fault.rs`). `tunnel.rs` is what is left after an upgrade.
 
+mod asker;
 mod chunked;
 mod exchange;
 mod fault;
@@ -23,13 +24,14 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+pub use asker::{Asker, Own};
 pub use chunked::{Chunked, Decoded};
 pub use fault::Fault;
-pub use field::{Field, MAX_FIELDS, Scan};
+pub use field::{Field, Lines, MAX_FIELDS, Scan};
 pub use pump::Pump;
 pub use request::{BodyKind, RequestHead};
 pub use response::ResponseHead;
-pub use write::decimal;
+pub use write::{Ending, decimal};
 
 use crate::peer::Peer;
 use crate::wire::{Wire, linger};
@@ -40,7 +42,7 @@ use session::{Next, Session};
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Serves one connection until its end.
-pub async fn serve<W: Wire>(worker: &Rc<Worker>, socket: usize, mut client: W, peer: Peer, timer: u32) {
+pub async fn serve<W: Asker>(worker: &Rc<Worker>, socket: usize, mut client: W, peer: Peer, timer: u32) {
     let mut is_first = true;
     loop {
         let Some((idle, tunnel)) = patience(worker, socket, is_first) else { return };

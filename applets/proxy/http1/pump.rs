@@ -126,6 +126,7 @@ impl Pump {
             }
             buffer.consume(std::mem::take(&mut self.holds));
             if matches!(self.body, Body::Over) {
+                sink.finish(source.trailers()).map_err(|_| Broken::Sink)?;
                 return Poll::Ready(Ok(()));
             }
             if !buffer.is_empty() {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
+use super::asker::{Asker, Own};
 use super::fault::Fault;
 use super::field::{Scan, Span};
 use super::request::{BodyKind, RequestHead};
@@ -19,11 +20,11 @@ use crate::peer::Peer;
 use crate::route::{Action, Route};
 use crate::snapshot::Listener;
 use crate::stats::RouteStats;
-use crate::wire::{Stream, Wire};
+use crate::wire::Stream;
 use crate::worker::{Exchange, View, Worker};
 
 /// How a connection goes on.
-pub(super) enum Next {
+pub(crate) enum Next {
     /// Waits for another request.
     Idle,
     /// Is closed.
@@ -36,7 +37,7 @@ pub(super) enum Next {
 
 /// What is remembered of a request once its head is gone from the buffer.
 #[derive(Clone, Copy)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     pub(super) began: Duration,
     pub(super) body: BodyKind,
     pub(super) is_old: bool,
@@ -72,7 +73,7 @@ pub(super) struct Outcome {
 }
 
 /// One connection while it is busy.
-pub(super) struct Session<'a, W> {
+pub(crate) struct Session<'a, W> {
     pub(super) worker: &'a Rc<Worker>,
     pub(super) socket: usize,
     pub(super) client: &'a mut W,
@@ -81,7 +82,7 @@ pub(super) struct Session<'a, W> {
     pub(super) exchange: &'a mut Exchange,
 }
 
-impl<W: Wire> Session<'_, W> {
+impl<W: Asker> Session<'_, W> {
     /// Answers until nothing more is in the buffer.
     pub(super) async fn run(&mut self) -> Next {
         loop {
@@ -96,14 +97,23 @@ impl<W: Wire> Session<'_, W> {
         let view = self.worker.view();
         let Some(listener) = view.listener(self.socket) else { return Next::Close };
         let began = self.worker.timers.now();
-        self.exchange.note.clear();
-        self.exchange.up.clear();
-        self.exchange.down.clear();
-        let head = match self.read_head(listener, began).await {
-            Ok(Some(head)) => head,
-            Ok(None) => return Next::Close,
-            Err(fault) => return self.refuse(fault, Asked::nothing(began), None).await,
-        };
+        self.exchange.begin();
+        match self.read_head(listener, began).await {
+            Ok(Some(head)) => self.serve(&view, listener, &head, began).await,
+            Ok(None) => Next::Close,
+            Err(fault) => self.refuse(fault, Asked::nothing(began), None).await,
+        }
+    }
+
+    /// Has one request answered, whose head is at the front of `inbound` and whose fields are noted,
+    /// whatever protocol it came by.
+    pub(crate) async fn serve(
+        &mut self,
+        view: &View,
+        listener: &Listener,
+        head: &RequestHead,
+        began: Duration,
+    ) -> Next {
         let bytes = self.exchange.inbound.filled();
         let asked = Asked {
             began,
@@ -115,7 +125,7 @@ impl<W: Wire> Session<'_, W> {
             upgrades: false,
         };
         if self.worker.shared.log.is_on() {
-            self.note(&head);
+            self.note(head);
         }
         let bytes = self.exchange.inbound.filled();
         let found = listener.router.find(head.host.of(bytes), head.path.of(bytes), head.method.of(bytes));
@@ -128,7 +138,7 @@ impl<W: Wire> Session<'_, W> {
                 self.exchange.inbound.consume(head.length);
                 self.answer(*status, body, asked, route, stats).await
             }
-            Action::Forward(_) => self.forward(&view, listener, (route, stats), &head, asked).await,
+            Action::Forward(_) => self.forward(view, listener, (route, stats), head, asked).await,
         }
     }
 
@@ -246,18 +256,11 @@ impl<W: Wire> Session<'_, W> {
         out.head.clear();
         {
             let mut dates = self.worker.dates.borrow_mut();
-            write::answer(
-                &mut out.head,
-                status,
-                body,
-                dates.http(),
-                asked.is_head,
-                Some(&route.response),
-                ending,
-            );
+            let own = Own { status, body, to_head: asked.is_head, edits: Some(&route.response) };
+            self.client.own(&mut out.head, &own, dates.http(), ending);
         }
         out.start();
-        if !self.send().await {
+        if !(self.send().await && self.client.finish(None).is_ok()) {
             return Next::Close;
         }
         self.worker.timers.now();
@@ -284,18 +287,12 @@ impl<W: Wire> Session<'_, W> {
         let text = super::fault::reason(fault.status());
         {
             let mut dates = self.worker.dates.borrow_mut();
-            write::answer(
-                &mut out.head,
-                fault.status(),
-                text.as_bytes(),
-                dates.http(),
-                asked.is_head,
-                None,
-                ending,
-            );
+            let own =
+                Own { status: fault.status(), body: text.as_bytes(), to_head: asked.is_head, edits: None };
+            self.client.own(&mut out.head, &own, dates.http(), ending);
         }
         out.start();
-        let sent = self.send().await;
+        let sent = self.send().await && self.client.finish(None).is_ok();
         self.worker.timers.now();
         let outcome =
             Outcome { status: fault.status(), fault: Some(fault), endpoint: None, sent: text.len() as u64 };

@@ -116,7 +116,7 @@ pub(super) fn request(
 
 /// What the client is told about the connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Ending {
+pub struct Ending {
     /// It ends after this answer.
     pub close: bool,
     /// The client speaks HTTP/1.0, where keeping it must be said.

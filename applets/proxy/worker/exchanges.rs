@@ -25,6 +25,15 @@ pub struct Exchange {
     pub note: Vec<u8>,
 }
 
+impl Exchange {
+    /// Forgets the request before; what is in the buffers stays.
+    pub fn begin(&mut self) {
+        self.note.clear();
+        self.up.clear();
+        self.down.clear();
+    }
+}
+
 /// Exchanges nobody uses now.
 #[derive(Default)]
 pub struct Exchanges {
