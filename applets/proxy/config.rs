@@ -11,7 +11,10 @@ use edgekit_core::units::Size;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::route::{HeaderLine, HeaderName, HostPattern, PathPattern};
+use crate::route::{
+    Authority, HeaderLine, HeaderName, HeaderTest, HostPattern, Injection, Mirror, PathPattern, Pattern,
+    Percent, QueryTest, Redirect, Rewrite, Weighted,
+};
 use crate::snapshot::Address;
 
 edgekit_core::config! {
@@ -65,10 +68,26 @@ edgekit_core::config! {
         live path: Option<PathPattern>, like "/api";
         /// The path is exactly this
         live path_exact: Option<PathPattern>, like "/health";
+        /// The path fits this regular expression
+        live path_regex: Option<Pattern>, like "^/users/[0-9]+$";
         /// Methods; none is all
         live methods: Option<Vec<String>>, like ["GET", "HEAD"];
+        /// Headers it must have: a name, a name and a value, a name ~ an expression, or !name for none
+        live headers: Option<Vec<HeaderTest>>, like ["x-env: test", "x-user ~ ^[0-9]+$"];
+        /// Parameters its query must have, in the same way
+        live query: Option<Vec<QueryTest>>, like ["v=2", "!debug"];
         /// The cluster that answers
         live cluster: Option<String>, like "app";
+        /// Clusters that answer, each with its share
+        live clusters: Option<Vec<Weighted>>, like ["blue=90", "green=10"];
+        /// Another path or host on the way to the server
+        live rewrite: Rewrite;
+        /// Send the client elsewhere instead of asking a cluster
+        live redirect: Redirect;
+        /// Copies for another cluster
+        live mirror: Mirror;
+        /// Faults made on purpose
+        live fault: Injection;
         /// Answer with this status instead of asking a cluster
         live status: Option<u16>, in 200..=599, like 404;
         /// The text of that answer
@@ -77,10 +96,14 @@ edgekit_core::config! {
         live upgrade: Vec<String> = ["websocket"];
         /// Headers set on the way to the server
         live request_headers: Option<Vec<HeaderLine>>, like ["x-edge: berlin"];
+        /// Headers added to those of the same name on the way to the server
+        live request_headers_add: Option<Vec<HeaderLine>>, like ["x-seen: edge"];
         /// Headers taken away on the way to the server
         live request_headers_remove: Option<Vec<HeaderName>>, like ["x-debug"];
         /// Headers set on the way back
         live response_headers: Option<Vec<HeaderLine>>, like ["x-frame-options: DENY"];
+        /// Headers added to those of the same name on the way back
+        live response_headers_add: Option<Vec<HeaderLine>>, like ["set-cookie: edge=1"];
         /// Headers taken away on the way back
         live response_headers_remove: Option<Vec<HeaderName>>, like ["server"];
     }
@@ -188,6 +211,54 @@ static HEADER_NAME: Format = Format {
     read: |text| reading(HeaderName::parse(text).map(|name| name.0)),
 };
 
+static PATTERN: Format = Format {
+    name: "a regular expression",
+    shape: "^/users/[0-9]+$",
+    pattern: "",
+    numbers: false,
+    read: |text| reading(Pattern::parse(text).map(|pattern| pattern.text().to_owned())),
+};
+
+static HEADER_TEST: Format = Format {
+    name: "a test of a header",
+    shape: "name, !name, name: value or name ~ expression",
+    pattern: "",
+    numbers: false,
+    read: |text| reading(HeaderTest::parse(text).map(|test| test.to_string())),
+};
+
+static QUERY_TEST: Format = Format {
+    name: "a test of a parameter",
+    shape: "name, !name, name=value or name ~ expression",
+    pattern: "",
+    numbers: false,
+    read: |text| reading(QueryTest::parse(text).map(|test| test.to_string())),
+};
+
+static WEIGHTED: Format = Format {
+    name: "a cluster with its share",
+    shape: "blue=90",
+    pattern: "^[^=]+(=[0-9 ]+)?$",
+    numbers: false,
+    read: |text| reading(Weighted::parse(text).map(|share| share.to_string())),
+};
+
+static PERCENT: Format = Format {
+    name: "a share",
+    shape: "5% or 0.5%",
+    pattern: "^[0-9.]+ ?%$",
+    numbers: false,
+    read: |text| reading(Percent::parse(text).map(|share| share.to_string())),
+};
+
+static AUTHORITY: Format = Format {
+    name: "a host, with a port if need be",
+    shape: "example.com or example.com:8443",
+    pattern: "^[^*/ ]+$",
+    numbers: false,
+    read: |text| reading(Authority::parse(text).map(|host| host.0)),
+};
+
 fn reading(canonical: Result<String, String>) -> Result<Reading, String> {
     canonical.map(|canonical| Reading { canonical, measure: None })
 }
@@ -197,6 +268,12 @@ text_type!(HostPattern, &HOST, |text| HostPattern::parse(text).ok());
 text_type!(PathPattern, &ROUTE_PATH, |text| PathPattern::parse(text).ok());
 text_type!(HeaderLine, &HEADER_LINE, |text| HeaderLine::parse(text).ok());
 text_type!(HeaderName, &HEADER_NAME, |text| HeaderName::parse(text).ok());
+text_type!(Pattern, &PATTERN, |text| Pattern::parse(text).ok());
+text_type!(HeaderTest, &HEADER_TEST, |text| HeaderTest::parse(text).ok());
+text_type!(QueryTest, &QUERY_TEST, |text| QueryTest::parse(text).ok());
+text_type!(Weighted, &WEIGHTED, |text| Weighted::parse(text).ok());
+text_type!(Percent, &PERCENT, |text| Percent::parse(text).ok());
+text_type!(Authority, &AUTHORITY, |text| Authority::parse(text).ok());
 
 /// `listener.NAME` as one without a word about it.
 pub fn listener(address: SocketAddr) -> Listener {

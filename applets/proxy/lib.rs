@@ -18,6 +18,7 @@ mod entry;
 pub mod http1;
 mod log;
 mod manual;
+mod mirror;
 mod names;
 mod peer;
 mod plan;

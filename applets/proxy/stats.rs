@@ -86,13 +86,19 @@ pub struct WorkerCells {
     pub tunnels: Cell,
     /// Lines of the access log that found no room.
     pub lines_lost: Cell,
+    /// Requests delayed or refused on purpose.
+    pub injected: Cell,
+    /// Copies of requests that were sent.
+    pub mirrored: Cell,
+    /// Copies of requests that were not: too many, too long, or their cluster does not answer.
+    pub mirrors_lost: Cell,
     faults: [Cell; Fault::ALL.len()],
 }
 
 type Read = fn(&WorkerCells) -> &Cell;
 
 /// Names, words and places of the numbers that are always shown.
-const SHOWN: [(&str, &str, Read); 12] = [
+const SHOWN: [(&str, &str, Read); 15] = [
     ("edgekit_proxy_connections_total", "Connections of clients.", |cells| &cells.accepted),
     ("edgekit_proxy_turned_away_total", "Connections closed because there were too many.", |cells| {
         &cells.turned_away
@@ -112,6 +118,13 @@ const SHOWN: [(&str, &str, Read); 12] = [
     ("edgekit_proxy_tunnels_total", "Connections that were upgraded.", |cells| &cells.tunnels),
     ("edgekit_proxy_log_lines_lost_total", "Lines of the access log that found no room.", |cells| {
         &cells.lines_lost
+    }),
+    ("edgekit_proxy_injected_faults_total", "Requests delayed or refused on purpose.", |cells| {
+        &cells.injected
+    }),
+    ("edgekit_proxy_mirrored_total", "Copies of requests that were answered.", |cells| &cells.mirrored),
+    ("edgekit_proxy_mirrors_lost_total", "Copies of requests that were not sent or answered.", |cells| {
+        &cells.mirrors_lost
     }),
 ];
 

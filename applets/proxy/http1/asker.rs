@@ -20,6 +20,8 @@ pub struct Own<'a> {
     pub body: &'a [u8],
     /// The text stays here, only its length is told.
     pub to_head: bool,
+    /// Whole lines (`name: value`, CR LF) of its head, such as Location or Retry-After.
+    pub lines: &'a [u8],
     /// Lines of the route.
     pub edits: Option<&'a Edits>,
 }
@@ -46,7 +48,7 @@ pub trait Asker: Wire {
 
     /// Tells an answer of our own: appends what of it is to be written to `out`.
     fn own(&mut self, out: &mut Vec<u8>, own: &Own<'_>, date: &[u8], ending: Ending) {
-        write::answer(out, own.status, own.body, date, own.to_head, own.edits, ending);
+        write::answer(out, own, date, ending);
     }
 }
 

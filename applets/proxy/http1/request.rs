@@ -4,6 +4,7 @@ use std::mem::MaybeUninit;
 
 use super::fault::Fault;
 use super::field::{self, Field, Framing, Known, MAX_FIELDS, Span, tokens};
+use crate::route::Asking;
 
 /// How the body of a message is framed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,6 +107,19 @@ impl RequestHead {
             upgrade,
             nominates: framing.nominates,
         })
+    }
+
+    /// What routes look at.
+    pub fn asking<'a>(&self, bytes: &'a [u8], fields: &'a [Field]) -> Asking<'a> {
+        let (path, target) = (self.path.of(bytes), self.target.of(bytes));
+        Asking {
+            host: self.host.of(bytes),
+            path,
+            query: target.get(path.len() + 1..).unwrap_or_default(),
+            method: self.method.of(bytes),
+            bytes,
+            fields,
+        }
     }
 
     /// True if the request may be sent twice without harm (RFC 9110 §9.2.2).

@@ -16,8 +16,9 @@ use super::field::{Scan, Span};
 use super::request::{BodyKind, RequestHead};
 use super::write::{self, Client, Ending};
 use crate::log::Line;
+use crate::mirror;
 use crate::peer::Peer;
-use crate::route::{Action, Route};
+use crate::route::{Action, Injection, Route};
 use crate::snapshot::Listener;
 use crate::stats::RouteStats;
 use crate::wire::Stream;
@@ -128,18 +129,50 @@ impl<W: Asker> Session<'_, W> {
             self.note(head);
         }
         let bytes = self.exchange.inbound.filled();
-        let found = listener.router.find(head.host.of(bytes), head.path.of(bytes), head.method.of(bytes));
+        let found = listener.router.find(&head.asking(bytes, &self.exchange.fields));
         let Some((route, stats)) = found.and_then(|at| view.route(at)) else {
             self.exchange.inbound.consume(head.length);
             return self.refuse(Fault::NoRoute, asked, None).await;
         };
+        if let Some(extras) = &route.extras
+            && extras.injects
+            && let Some(status) = self.inject(&route.settings.fault).await
+        {
+            self.exchange.inbound.consume(head.length);
+            let body = super::fault::reason(status).as_bytes();
+            return self.answer(status, body, asked, route, stats).await;
+        }
         match &route.action {
             Action::Direct { status, body } => {
                 self.exchange.inbound.consume(head.length);
                 self.answer(*status, body, asked, route, stats).await
             }
-            Action::Forward(_) => self.forward(view, listener, (route, stats), head, asked).await,
+            Action::Redirect { status, target } => {
+                let Exchange { inbound, up, .. } = &mut *self.exchange;
+                let bytes = inbound.filled();
+                let (asked_for, path) = (head.target.of(bytes), head.path.of(bytes).len());
+                target.location(&mut up.out.head, self.peer.scheme(), head.host.of(bytes), asked_for, path);
+                inbound.consume(head.length);
+                self.answer(*status, &[], asked, route, stats).await
+            }
+            Action::Forward(_) | Action::Split(_) => {
+                self.forward(view, listener, (route, stats), head, asked).await
+            }
         }
+    }
+
+    /// Holds a request back, or gives the status it is answered with instead, as a route wants it.
+    async fn inject(&self, fault: &Injection) -> Option<u16> {
+        let dice = &self.worker.dice;
+        if let Some(delay) = fault.delay
+            && fault.delay_share.takes(dice.roll())
+        {
+            self.worker.cells().injected.add(1);
+            tokio::time::sleep(delay).await;
+        }
+        let abort = fault.abort.filter(|_| fault.abort_share.takes(dice.roll()))?;
+        self.worker.cells().injected.add(1);
+        Some(abort)
     }
 
     /// Reads until a whole head is there; none if the client is gone and has not begun one.
@@ -225,7 +258,18 @@ impl<W: Asker> Session<'_, W> {
         write::request(&mut up.out.head, bytes, head, fields, &client, &route.request, asked.upgrades);
         up.start(head.body, head.body == BodyKind::Chunked, limit);
         inbound.consume(head.length);
-        let Some((cluster, chooser)) = view.cluster(route) else {
+        if let Some(copy) = route.extras.as_ref().and_then(|extras| extras.mirror) {
+            let body = match head.body {
+                BodyKind::Empty => Some(&[][..]),
+                BodyKind::Length(length) => {
+                    usize::try_from(length).ok().and_then(|l| inbound.filled().get(..l))
+                }
+                _ => None,
+            };
+            let share = route.settings.mirror.share;
+            mirror::copy(self.worker, view.cluster_at(copy), share, &up.out.head, body);
+        }
+        let Some((cluster, chooser)) = view.cluster(route, &self.worker.dice) else {
             return self.refuse(Fault::NoEndpoint, asked, Some((route, stats))).await;
         };
         match self.carry(listener, cluster, chooser, route, asked).await {
@@ -252,11 +296,18 @@ impl<W: Asker> Session<'_, W> {
     ) -> Next {
         let keeps = self.keeps(&asked);
         let ending = Ending { close: !keeps, old: asked.is_old };
-        let out = &mut self.exchange.down.out;
+        let Exchange { up, down, .. } = &mut *self.exchange;
+        let out = &mut down.out;
         out.head.clear();
         {
             let mut dates = self.worker.dates.borrow_mut();
-            let own = Own { status, body, to_head: asked.is_head, edits: Some(&route.response) };
+            let own = Own {
+                status,
+                body,
+                to_head: asked.is_head,
+                lines: &up.out.head,
+                edits: Some(&route.response),
+            };
             self.client.own(&mut out.head, &own, dates.http(), ending);
         }
         out.start();
@@ -287,8 +338,13 @@ impl<W: Asker> Session<'_, W> {
         let text = super::fault::reason(fault.status());
         {
             let mut dates = self.worker.dates.borrow_mut();
-            let own =
-                Own { status: fault.status(), body: text.as_bytes(), to_head: asked.is_head, edits: None };
+            let own = Own {
+                status: fault.status(),
+                body: text.as_bytes(),
+                to_head: asked.is_head,
+                lines: &[],
+                edits: None,
+            };
             self.client.own(&mut out.head, &own, dates.http(), ending);
         }
         out.start();

@@ -1,5 +1,6 @@
 //! Heads as they are sent on: whole lines appended to a buffer that is kept, nothing allocated.
 
+use super::asker::Own;
 use super::fault::reason;
 use super::field::{Field, Known, nominated};
 use super::request::{BodyKind, RequestHead};
@@ -30,17 +31,16 @@ pub(super) fn request(
     edits: &Edits,
     upgrade: bool,
 ) {
-    parts(
-        out,
-        &[
-            head.method.of(bytes),
-            b" ",
-            head.target.of(bytes),
-            b" HTTP/1.1\r\nhost: ",
-            head.host.of(bytes),
-            b"\r\n",
-        ],
-    );
+    parts(out, &[head.method.of(bytes), b" "]);
+    let mut host = head.host.of(bytes);
+    match &edits.target {
+        None => out.extend_from_slice(head.target.of(bytes)),
+        Some(changed) => {
+            changed.target(out, head.target.of(bytes), head.path.of(bytes).len());
+            host = changed.host().unwrap_or(host);
+        }
+    }
+    parts(out, &[b" HTTP/1.1\r\nhost: ", host, b"\r\n"]);
     let (x, standard) = match client.forwarded {
         Forwarded::X => (true, false),
         Forwarded::Standard => (false, true),
@@ -175,15 +175,8 @@ pub(super) fn response(
 }
 
 /// Writes an answer of our own, whole.
-pub(super) fn answer(
-    out: &mut Vec<u8>,
-    status: u16,
-    body: &[u8],
-    date: &[u8],
-    to_head: bool,
-    edits: Option<&Edits>,
-    ending: Ending,
-) {
+pub(super) fn answer(out: &mut Vec<u8>, own: &Own<'_>, date: &[u8], ending: Ending) {
+    let Own { status, body, .. } = *own;
     out.extend_from_slice(b"HTTP/1.1 ");
     decimal(out, u64::from(status));
     parts(out, &[b" ", reason(status).as_bytes(), b"\r\ndate: ", date, b"\r\n"]);
@@ -194,8 +187,8 @@ pub(super) fn answer(
         length_line(out, body.len() as u64);
     }
     ending.write(out);
-    parts(out, &[edits.map_or(&[][..], |edits| &edits.lines), b"\r\n"]);
-    if !to_head {
+    parts(out, &[own.lines, own.edits.map_or(&[][..], |edits| &edits.lines), b"\r\n"]);
+    if !own.to_head {
         out.extend_from_slice(body);
     }
 }

@@ -19,7 +19,7 @@ pub use address::Address;
 pub use cell::SnapshotCell;
 
 use crate::config;
-use crate::route::{Action, Route, Router};
+use crate::route::{Route, Router};
 
 /// The name of a resource.
 pub type Name = Arc<str>;
@@ -80,7 +80,7 @@ pub struct Snapshot {
     pub listeners: Vec<Arc<Listener>>,
     /// By name; [`Router`] gives positions in it.
     pub routes: Vec<Arc<Route>>,
-    /// By name; [`Action::Forward`] holds positions in it.
+    /// By name; routes hold positions in it.
     pub clusters: Vec<Arc<Cluster>>,
 }
 
@@ -148,14 +148,6 @@ impl Snapshot {
             })
             .collect();
         Snapshot { resources, listeners, routes, clusters }
-    }
-
-    /// The cluster a route asks; none if it answers by itself or its cluster is not there.
-    pub fn cluster_of(&self, route: &Route) -> Option<(usize, &Arc<Cluster>)> {
-        match route.action {
-            Action::Forward(Some(at)) => self.clusters.get(at).map(|cluster| (at, cluster)),
-            _ => None,
-        }
     }
 }
 

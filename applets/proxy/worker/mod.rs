@@ -25,10 +25,10 @@ use tokio::task::JoinSet;
 pub(crate) use exchanges::{Exchange, Exchanges};
 pub(crate) use timers::Timers;
 
-use crate::balance::{self, Balance};
+use crate::balance::{self, Balance, Dice};
 use crate::dates::Dates;
 use crate::log::{LogLines, LogSink};
-use crate::route::Route;
+use crate::route::{Action, Route};
 use crate::snapshot::{Cluster, Listener, Snapshot, SnapshotCell};
 use crate::stats::{RouteStats, Stats, WorkerCells};
 use crate::upstream::Pool;
@@ -70,7 +70,7 @@ impl View {
         let snapshot = shared.snapshot.get();
         let listeners = names.iter().map(|name| snapshot.listener(name).cloned()).collect();
         let routes = snapshot.routes.iter().map(|route| shared.stats.route(&route.name)).collect();
-        let seed = shared.clock.monotonic().as_nanos() as u64 ^ (worker as u64) << 32;
+        let seed = seed(shared, worker);
         let chooser = |(at, cluster): (usize, &Arc<Cluster>)| {
             balance::chooser(cluster.settings.balance, seed.wrapping_add(at as u64))
         };
@@ -88,11 +88,24 @@ impl View {
         Some((self.snapshot.routes.get(at)?, self.routes.get(at)?))
     }
 
-    /// The cluster of a route and its chooser.
-    pub fn cluster(&self, route: &Route) -> Option<(&Cluster, &dyn Balance)> {
-        let (at, cluster) = self.snapshot.cluster_of(route)?;
-        Some((cluster, self.choosers.get(at)?.as_ref()))
+    /// The cluster that answers a request of a route, and its chooser; `dice` where there are several.
+    pub fn cluster(&self, route: &Route, dice: &Dice) -> Option<(&Arc<Cluster>, &dyn Balance)> {
+        self.cluster_at(match &route.action {
+            Action::Forward(at) => (*at)?,
+            Action::Split(split) => split.pick(dice.roll())?,
+            _ => return None,
+        })
     }
+
+    /// A cluster and its chooser, by its position.
+    pub fn cluster_at(&self, at: usize) -> Option<(&Arc<Cluster>, &dyn Balance)> {
+        Some((self.snapshot.clusters.get(at)?, self.choosers.get(at)?.as_ref()))
+    }
+}
+
+/// Where the chance of a worker begins: no two begin alike.
+fn seed(shared: &Shared, worker: usize) -> u64 {
+    shared.clock.monotonic().as_nanos() as u64 ^ (worker as u64) << 32
 }
 
 /// One worker's belongings, shared by its tasks.
@@ -111,6 +124,10 @@ pub struct Worker {
     pub log: RefCell<LogLines>,
     /// The time as text.
     pub dates: RefCell<Dates>,
+    /// Its chance.
+    pub dice: Dice,
+    /// Copies of requests on their way.
+    pub mirrors: Rc<Cell<usize>>,
     names: Vec<Arc<str>>,
     view: RefCell<Rc<View>>,
     draining: Cell<bool>,
@@ -159,6 +176,8 @@ pub(crate) async fn run(
         exchanges: Exchanges::default(),
         log: RefCell::default(),
         dates: RefCell::new(Dates::new(shared.clock.clone())),
+        dice: Dice::new(seed(&shared, index)),
+        mirrors: Rc::default(),
         names,
         view: RefCell::new(view),
         draining: Cell::new(false),

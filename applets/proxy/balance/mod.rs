@@ -1,6 +1,10 @@
 //! Which endpoint of a cluster is next. One chooser a cluster and worker: nothing is shared.
 
+mod dice;
+
 use std::cell::Cell;
+
+pub use dice::Dice;
 
 use crate::config;
 
@@ -13,10 +17,10 @@ pub trait Balance {
 /// The chooser of a cluster. `seed` differs from worker to worker, so that they do not all begin
 /// with the same endpoint.
 pub(crate) fn chooser(kind: config::Balance, seed: u64) -> Box<dyn Balance> {
-    let random = Random { state: Cell::new(seed) };
+    let dice = Dice::new(seed);
     match kind {
-        config::Balance::Random => Box::new(random),
-        config::Balance::RoundRobin => Box::new(RoundRobin { next: Cell::new(random.pick(usize::MAX)) }),
+        config::Balance::Random => Box::new(dice),
+        config::Balance::RoundRobin => Box::new(RoundRobin { next: Cell::new(dice.below(usize::MAX)) }),
     }
 }
 
@@ -32,21 +36,9 @@ impl Balance for RoundRobin {
     }
 }
 
-/// SplitMix64: fast, even, and nobody's secret depends on it.
-struct Random {
-    state: Cell<u64>,
-}
-
-impl Balance for Random {
+impl Balance for Dice {
     fn pick(&self, count: usize) -> usize {
-        let state = self.state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.state.set(state);
-        let mut mixed = state;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        // The high half of the product is even over 0..count.
-        ((u128::from(mixed) * count as u128) >> 64) as usize
+        self.below(count)
     }
 }
 
