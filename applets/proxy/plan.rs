@@ -267,7 +267,7 @@ mod tests {
                 "there is no cluster 'apq' (did you mean 'app'?)",
             ),
             ("[route.r]\ncluster = \"app\"\nclusters = [\"app\"]\n", "has a cluster and clusters"),
-            ("[route.r]\ncluster = \"app\"\nmirror.cluster = \"x\"\n", "f.toml:7:1: there is no cluster 'x'"),
+            ("[route.r]\ncluster = \"app\"\nmirror.cluster = \"x\"\n", "f.toml:7:8: there is no cluster 'x'"),
             (
                 "[route.r]\nstatus = 200\n[route.r.redirect]\nhost = \"a\"\n",
                 "f.toml:8:1: route 'r' has a status and a redirect",
@@ -275,7 +275,7 @@ mod tests {
             ("[route.r]\nredirect.status = 304\n", "no redirect has this status"),
             (
                 "[route.r]\nstatus = 200\nrewrite.path = \"/x\"\n",
-                "f.toml:7:1: route 'r' rewrites what no server sees",
+                "f.toml:7:9: route 'r' rewrites what no server sees",
             ),
             ("[route.r]\ncluster = \"app\"\npath_regex = \"x\"\nrewrite.prefix = \"/x\"\n", "has no prefix"),
             ("[route.r]\ncluster = \"app\"\npath_regex = \"x\"\npath = \"/x\"\n", "both path and path_regex"),

@@ -6,3 +6,4 @@ mod framing;
 mod life;
 mod messages;
 mod origin;
+mod routing;
