@@ -54,6 +54,28 @@ edgekit_core::config! {
         live forwarded: Forwarded = "x-forwarded";
         /// Whether what a client says it was forwarded for is passed on, for proxies behind proxies
         live trust_forwarded: bool = false;
+        /// How it speaks TLS; without a certificate it does not
+        live tls: ListenerTls;
+    }
+}
+
+edgekit_core::config! {
+    /// TLS with clients
+    pub struct ListenerTls {
+        /// Certificates with what leads to their roots; the host a client names chooses, the first is for the rest
+        live cert_files: Option<Vec<PathBuf>>, like ["/etc/edgekit/tls/site.pem"];
+        /// The key of each, in the same order; none if the same file holds it
+        live key_files: Option<Vec<PathBuf>>, like ["/etc/edgekit/tls/site.key"];
+        /// Clients prove themselves with a certificate that one of these issued
+        live client_ca_file: Option<PathBuf>, like "/etc/edgekit/tls/clients.pem";
+        /// Whether a client without a certificate is refused
+        live client_auth: ClientAuth = "require";
+        /// Lists of certificates that no longer count
+        live client_crl_files: Option<Vec<PathBuf>>, like ["/etc/edgekit/tls/clients.crl"];
+        /// Protocols offered, the preferred one first
+        live alpn: Vec<Protocol> = ["http/1.1"];
+        /// The oldest version accepted
+        live min_version: TlsVersion = "1.2";
     }
 }
 
@@ -124,6 +146,30 @@ edgekit_core::config! {
         live idle_timeout: Duration = "60s", in "1s"..="1h";
         /// Connections that nobody uses, for each worker and endpoint
         live max_idle: u32 = 64, in 0..=100000;
+        /// How it speaks TLS
+        live tls: ClusterTls;
+    }
+}
+
+edgekit_core::config! {
+    /// TLS with servers
+    pub struct ClusterTls {
+        /// Speak TLS
+        live enabled: bool = false;
+        /// The host the servers' certificates are for; none is that of the endpoints
+        live server_name: Option<String>, like "app.internal";
+        /// Names their certificates may have instead of a host's: SPIFFE IDs, '*.example.com'
+        live server_identities: Option<Vec<String>>, like ["spiffe://example.com/app"];
+        /// Who issues their certificates: system, bundled or a file
+        live roots: String = "system";
+        /// What we prove ourselves with, if asked
+        live cert_file: Option<PathBuf>, like "/etc/edgekit/tls/proxy.pem";
+        /// Its key; none if the same file holds it
+        live key_file: Option<PathBuf>, like "/etc/edgekit/tls/proxy.key";
+        /// Protocols offered, the preferred one first
+        live alpn: Vec<Protocol> = ["http/1.1"];
+        /// The oldest version offered
+        live min_version: TlsVersion = "1.2";
     }
 }
 
@@ -148,6 +194,34 @@ edgekit_core::words! {
         Both = "both",
         /// Nothing.
         None = "none",
+    }
+}
+
+edgekit_core::words! {
+    /// Whether clients need a certificate.
+    pub enum ClientAuth {
+        /// Without one they are refused.
+        Require = "require",
+        /// Without one they are nobody.
+        Optional = "optional",
+    }
+}
+
+edgekit_core::words! {
+    /// A protocol inside TLS (ALPN).
+    pub enum Protocol {
+        /// HTTP/1.1.
+        Http1 = "http/1.1",
+    }
+}
+
+edgekit_core::words! {
+    /// A version of TLS.
+    pub enum TlsVersion {
+        /// TLS 1.2 and later.
+        Tls12 = "1.2",
+        /// TLS 1.3 alone.
+        Tls13 = "1.3",
     }
 }
 
@@ -287,5 +361,14 @@ pub fn listener(address: SocketAddr) -> Listener {
         max_body: None,
         forwarded: Forwarded::X,
         trust_forwarded: false,
+        tls: ListenerTls {
+            cert_files: None,
+            key_files: None,
+            client_ca_file: None,
+            client_auth: ClientAuth::Require,
+            client_crl_files: None,
+            alpn: vec![Protocol::Http1],
+            min_version: TlsVersion::Tls12,
+        },
     }
 }

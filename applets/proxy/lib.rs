@@ -11,6 +11,7 @@
 
 pub mod balance;
 mod buffer;
+mod certs;
 mod cli;
 pub mod config;
 mod dates;
@@ -23,6 +24,7 @@ mod names;
 mod peer;
 mod plan;
 pub mod route;
+pub mod secure;
 mod service;
 pub mod snapshot;
 mod stats;

@@ -61,7 +61,7 @@ pub(crate) fn copy(
     tokio::task::spawn_local(async move {
         let patience = cluster.settings.connect_timeout + cluster.settings.response_timeout;
         let sent = tokio::time::timeout(patience, async {
-            let stream = upstream::connect(&cluster, endpoint).await?;
+            let stream = upstream::connect(&worker, &cluster, endpoint).await?;
             exchange(stream, &request).await
         });
         let is_answered = matches!(sent.await, Ok(Ok(())));

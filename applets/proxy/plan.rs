@@ -30,6 +30,7 @@ pub(crate) fn resources(config: &Config) -> Resources {
         routes: shared(&config.route),
         clusters: shared(&config.cluster),
         endpoints: endpoints.collect(),
+        ..Resources::default()
     }
 }
 
@@ -47,6 +48,7 @@ pub(crate) fn checked(loaded: &Loaded) -> Result<Config, Problems> {
         }
     };
     listeners(loaded, &config, &mut problems);
+    secured(loaded, &config, &mut problems);
     for (name, route) in &config.route {
         let complain = |key: &str, message: String| loaded.problem(&place("route", name, key), message);
         targets(&config, name, route, &complain, &mut problems);
@@ -73,7 +75,7 @@ pub(crate) fn checked(loaded: &Loaded) -> Result<Config, Problems> {
     problems.or(config)
 }
 
-fn place(kind: &str, name: &str, key: &str) -> String {
+pub(crate) fn place(kind: &str, name: &str, key: &str) -> String {
     let plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter));
     if plain { format!("{kind}.{name}.{key}") } else { format!("{kind}.\"{name}\".{key}") }
 }
@@ -106,6 +108,63 @@ fn listeners(loaded: &Loaded, config: &Config, problems: &mut Problems) {
             problems.push(loaded.problem(&place("listener", name, "address"), message));
         }
         seen.push((name, address));
+    }
+}
+
+/// What is said of TLS goes together.
+fn secured(loaded: &Loaded, config: &Config, problems: &mut Problems) {
+    for (name, listener) in &config.listener {
+        let tls = &listener.tls;
+        let complain = |key: &str, message: String| {
+            loaded.problem(&place("listener", name, &format!("tls.{key}")), message)
+        };
+        let count = |list: &Option<Vec<_>>| list.as_ref().map_or(0, Vec::len);
+        let (chains, keys) = (count(&tls.cert_files), count(&tls.key_files));
+        if keys > 0 && chains == 0 {
+            problems.push(complain("key_files", "there are keys, and no certificates".to_owned()));
+        } else if keys > 0 && keys != chains {
+            let problem = complain("key_files", format!("there are {chains} certificates and {keys} keys"));
+            problems.push(problem.hint("one key for each certificate, in the same order"));
+        }
+        if tls.client_ca_file.is_some() && chains == 0 {
+            let message = "clients are to prove themselves, and the listener has no certificate";
+            let problem = complain("client_ca_file", message.to_owned());
+            problems.push(problem.hint("add cert_files: without it the listener does not speak TLS"));
+        }
+        if tls.client_crl_files.is_some() && tls.client_ca_file.is_none() {
+            problems.push(complain("client_crl_files", "there is no client_ca_file".to_owned()));
+        }
+    }
+    for (name, cluster) in &config.cluster {
+        let tls = &cluster.tls;
+        let complain = |key: &str, message: &str| {
+            loaded.problem(&place("cluster", name, &format!("tls.{key}")), message)
+        };
+        if tls.key_file.is_some() && tls.cert_file.is_none() {
+            problems.push(complain("key_file", "there is a key, and no certificate"));
+        }
+        if tls.server_name.as_ref().is_some_and(|host| edgekit_tls::server_name(host).is_err()) {
+            problems.push(complain("server_name", "this is neither a host nor an address"));
+        }
+        let said = [("server_name", tls.server_name.is_some()), ("cert_file", tls.cert_file.is_some())];
+        if let Some((key, _)) = said.iter().find(|(_, said)| *said && !tls.enabled) {
+            let problem = complain(key, "the cluster is not spoken TLS with");
+            problems.push(problem.hint("add enabled = true"));
+        }
+        let mut hosts: Vec<&str> = cluster
+            .endpoints
+            .iter()
+            .filter_map(|address| match address {
+                Address::Name(host, _) => Some(host.as_str()),
+                Address::Socket(_) => None,
+            })
+            .collect();
+        hosts.dedup();
+        let has_name = tls.server_name.is_some() || tls.server_identities.is_some();
+        if tls.enabled && !has_name && hosts.len() > 1 {
+            let message = "the endpoints have several names: which one are the certificates for?";
+            problems.push(complain("enabled", message).hint("add server_name = \"HOST\""));
+        }
     }
 }
 

@@ -84,6 +84,10 @@ pub struct WorkerCells {
     pub broken: Cell,
     /// Upgraded connections.
     pub tunnels: Cell,
+    /// Connections of clients that were secured.
+    pub handshakes: Cell,
+    /// Those that could not be.
+    pub handshake_errors: Cell,
     /// Lines of the access log that found no room.
     pub lines_lost: Cell,
     /// Requests delayed or refused on purpose.
@@ -98,7 +102,7 @@ pub struct WorkerCells {
 type Read = fn(&WorkerCells) -> &Cell;
 
 /// Names, words and places of the numbers that are always shown.
-const SHOWN: [(&str, &str, Read); 15] = [
+const SHOWN: &[(&str, &str, Read)] = &[
     ("edgekit_proxy_connections_total", "Connections of clients.", |cells| &cells.accepted),
     ("edgekit_proxy_turned_away_total", "Connections closed because there were too many.", |cells| {
         &cells.turned_away
@@ -116,6 +120,10 @@ const SHOWN: [(&str, &str, Read); 15] = [
     ("edgekit_proxy_sent_bytes_total", "Bytes of bodies to clients.", |cells| &cells.sent),
     ("edgekit_proxy_broken_total", "Answers that broke off.", |cells| &cells.broken),
     ("edgekit_proxy_tunnels_total", "Connections that were upgraded.", |cells| &cells.tunnels),
+    ("edgekit_proxy_handshakes_total", "TLS handshakes of clients.", |cells| &cells.handshakes),
+    ("edgekit_proxy_handshake_errors_total", "TLS handshakes of clients that failed.", |cells| {
+        &cells.handshake_errors
+    }),
     ("edgekit_proxy_log_lines_lost_total", "Lines of the access log that found no room.", |cells| {
         &cells.lines_lost
     }),

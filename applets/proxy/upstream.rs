@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use tokio::net::TcpSocket;
 
+use crate::secure;
 use crate::snapshot::Cluster;
 use crate::wire::Stream;
+use crate::worker::Worker;
 
 /// The idle connections of one worker.
 #[derive(Default)]
@@ -102,9 +104,18 @@ impl Pool {
 /// Makes a connection as `cluster` wants it; the caller bounds the time.
 ///
 /// # Errors
-/// Those of connect(2).
-pub(crate) async fn connect(_cluster: &Cluster, endpoint: SocketAddr) -> io::Result<Stream> {
+/// Those of connect(2), and of the handshake.
+pub(crate) async fn connect(worker: &Worker, cluster: &Cluster, endpoint: SocketAddr) -> io::Result<Stream> {
     let socket = if endpoint.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_nodelay(true)?;
-    Ok(Stream::Clear(socket.connect(endpoint).await?))
+    let stream = socket.connect(endpoint).await?;
+    match &cluster.tls {
+        None if cluster.settings.tls.enabled => Err(io::ErrorKind::NotConnected.into()),
+        None => Ok(Stream::Clear(stream)),
+        // Rare and large: its memory is not every exchange's.
+        Some(origination) => {
+            let session = secure::connect(worker.spares.clone(), stream, origination, endpoint);
+            Ok(Stream::Client(Box::pin(session).await?))
+        }
+    }
 }

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::http1::Lines;
+use crate::secure::{ClientSession, ServerSession};
 
 /// One end of an exchange.
 pub trait Wire {
@@ -30,6 +31,9 @@ pub trait Wire {
 
     /// Makes the coming close a reset: the other side learns that it has not got all.
     fn reset(&mut self);
+
+    /// Says before a close that all was said, where there is a word for it (TLS).
+    fn farewell(&mut self) {}
 
     /// Says that the message being written is whole, where the wire frames messages itself (HTTP/2).
     ///
@@ -50,13 +54,23 @@ pub trait Wire {
 pub enum Stream {
     /// As it is.
     Clear(TcpStream),
+    /// From a client, secured.
+    Server(Box<ServerSession>),
+    /// To a server, secured.
+    Client(Box<ClientSession>),
 }
 
 impl Stream {
     /// Nothing came on it: neither bytes nobody asked for nor its end. Costs no system call where
     /// nothing came.
     pub fn is_quiet(&mut self) -> bool {
-        self.poll_readable(&mut Context::from_waker(Waker::noop())).is_pending()
+        let mut nobody = Context::from_waker(Waker::noop());
+        match self {
+            Stream::Clear(stream) => stream.poll_readable(&mut nobody).is_pending(),
+            // Tickets and keys may come at any time, and are taken.
+            Stream::Server(session) => session.poll_read(&mut nobody, &mut [0]).is_pending(),
+            Stream::Client(session) => session.poll_read(&mut nobody, &mut [0]).is_pending(),
+        }
     }
 }
 
@@ -64,30 +78,48 @@ impl Wire for Stream {
     fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Stream::Clear(stream) => stream.poll_readable(context),
+            Stream::Server(session) => session.poll_readable(context),
+            Stream::Client(session) => session.poll_readable(context),
         }
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
             Stream::Clear(stream) => Wire::poll_read(stream, context, into),
+            Stream::Server(session) => session.poll_read(context, into),
+            Stream::Client(session) => session.poll_read(context, into),
         }
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match self {
             Stream::Clear(stream) => Wire::poll_write(stream, context, parts),
+            Stream::Server(session) => session.poll_write(context, parts),
+            Stream::Client(session) => session.poll_write(context, parts),
         }
     }
 
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Stream::Clear(stream) => stream.poll_end(context),
+            Stream::Server(session) => session.poll_end(context),
+            Stream::Client(session) => session.poll_end(context),
         }
     }
 
     fn reset(&mut self) {
         match self {
             Stream::Clear(stream) => Wire::reset(stream),
+            Stream::Server(session) => session.reset(),
+            Stream::Client(session) => session.reset(),
+        }
+    }
+
+    fn farewell(&mut self) {
+        match self {
+            Stream::Clear(_) => {}
+            Stream::Server(session) => session.farewell(),
+            Stream::Client(session) => session.farewell(),
         }
     }
 }

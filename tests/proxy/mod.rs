@@ -7,3 +7,5 @@ mod life;
 mod messages;
 mod origin;
 mod routing;
+mod tls;
+mod world;

@@ -122,7 +122,7 @@ impl<W: Asker> Session<'_, W> {
                 return Ok(Server { stream, endpoint, is_kept: true });
             }
             worker.timers.arm(timer, worker.timers.now(), cluster.settings.connect_timeout);
-            let mut connecting = pin!(upstream::connect(cluster, endpoint));
+            let mut connecting = pin!(upstream::connect(worker, cluster, endpoint));
             let made = poll_fn(|context| match connecting.as_mut().poll(context) {
                 Poll::Pending if worker.timers.expired(timer) => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,

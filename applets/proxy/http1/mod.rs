@@ -64,6 +64,7 @@ pub async fn serve<W: Asker>(worker: &Rc<Worker>, socket: usize, mut client: W, 
         match next {
             Next::Idle => worker.exchanges.put(exchange),
             Next::Close => {
+                client.farewell();
                 worker.exchanges.put(exchange);
                 return;
             }

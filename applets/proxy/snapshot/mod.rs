@@ -20,6 +20,7 @@ pub use cell::SnapshotCell;
 
 use crate::config;
 use crate::route::{Route, Router};
+use crate::secure::{Materials, Origination, Termination};
 
 /// The name of a resource.
 pub type Name = Arc<str>;
@@ -35,6 +36,8 @@ pub struct Resources {
     pub clusters: BTreeMap<Name, Arc<config::Cluster>>,
     /// The addresses of a cluster, names looked up.
     pub endpoints: BTreeMap<Name, Arc<[SocketAddr]>>,
+    /// Certificates, keys and trust, of listeners and of clusters.
+    pub materials: Materials,
 }
 
 /// One resource that comes, changes or (without a value) goes.
@@ -48,6 +51,10 @@ pub enum Change {
     Cluster(Name, Option<Arc<config::Cluster>>),
     /// A cluster's addresses.
     Endpoints(Name, Option<Arc<[SocketAddr]>>),
+    /// What a listener proves itself with.
+    Termination(Name, Option<Termination>),
+    /// What a cluster is trusted by.
+    Origination(Name, Option<Origination>),
 }
 
 /// A cluster as workers see it.
@@ -59,6 +66,8 @@ pub struct Cluster {
     pub settings: Arc<config::Cluster>,
     /// Where it is; empty until a name was found.
     pub endpoints: Arc<[SocketAddr]>,
+    /// How TLS is spoken with it; none if it is not, or if that is not known yet.
+    pub tls: Option<Origination>,
 }
 
 /// A listener as workers see it.
@@ -70,6 +79,8 @@ pub struct Listener {
     pub settings: Arc<config::Listener>,
     /// Which of the snapshot's routes a request takes.
     pub router: Router,
+    /// How it speaks TLS; none if it does not, or if that is not known yet.
+    pub tls: Option<Termination>,
 }
 
 /// The compiled picture.
@@ -104,6 +115,8 @@ impl Snapshot {
             Change::Route(name, value) => put(&mut resources.routes, name, value),
             Change::Cluster(name, value) => put(&mut resources.clusters, name, value),
             Change::Endpoints(name, value) => put(&mut resources.endpoints, name, value),
+            Change::Termination(name, value) => put(&mut resources.materials.terminations, name, value),
+            Change::Origination(name, value) => put(&mut resources.materials.originations, name, value),
         }
         Snapshot::after(self, resources)
     }
@@ -125,7 +138,8 @@ impl Snapshot {
             .iter()
             .map(|(name, settings)| {
                 let endpoints = resources.endpoints.get(name).cloned().unwrap_or_else(|| Arc::from([]));
-                let cluster = Cluster { name: name.clone(), settings: settings.clone(), endpoints };
+                let tls = resources.materials.originations.get(name).cloned();
+                let cluster = Cluster { name: name.clone(), settings: settings.clone(), endpoints, tls };
                 kept(&old.clusters, |old| old.name.cmp(name), cluster)
             })
             .collect();
@@ -143,7 +157,8 @@ impl Snapshot {
             .iter()
             .map(|(name, settings)| {
                 let router = Router::build(name, &routes);
-                let listener = Listener { name: name.clone(), settings: settings.clone(), router };
+                let tls = resources.materials.terminations.get(name).cloned();
+                let listener = Listener { name: name.clone(), settings: settings.clone(), router, tls };
                 kept(&old.listeners, |old| old.name.cmp(name), listener)
             })
             .collect();

@@ -39,7 +39,7 @@ fn resources() -> Resources {
 }
 
 fn changes(resources: &Resources) -> Vec<Change> {
-    let Resources { listeners, routes, clusters, endpoints } = resources.clone();
+    let Resources { listeners, routes, clusters, endpoints, .. } = resources.clone();
     let listeners = listeners.into_iter().map(|(name, value)| Change::Listener(name, Some(value)));
     let routes = routes.into_iter().map(|(name, value)| Change::Route(name, Some(value)));
     let clusters = clusters.into_iter().map(|(name, value)| Change::Cluster(name, Some(value)));
@@ -53,6 +53,8 @@ fn gone(change: &Change) -> Change {
         Change::Route(name, _) => Change::Route(name, None),
         Change::Cluster(name, _) => Change::Cluster(name, None),
         Change::Endpoints(name, _) => Change::Endpoints(name, None),
+        Change::Termination(name, _) => Change::Termination(name, None),
+        Change::Origination(name, _) => Change::Origination(name, None),
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::Worker;
 use crate::http1;
 use crate::peer::Peer;
+use crate::secure;
 use crate::wire::Stream;
 
 /// What accept(2) gets to find descriptors or memory again.
@@ -78,8 +79,33 @@ fn welcome(worker: &Rc<Worker>, socket: usize, stream: TcpStream, peer: SocketAd
         let worker = &guest.worker;
         let timer = poll_fn(|context| Poll::Ready(worker.timers.enter(context.waker().clone()))).await;
         let _place = Place { worker: worker.clone(), timer };
-        http1::serve(worker, socket, Stream::Clear(stream), Peer::at(peer), timer).await;
+        let mut peer = Peer::at(peer);
+        let Some(stream) = secured(worker, socket, stream, &mut peer, timer).await else { return };
+        http1::serve(worker, socket, stream, peer, timer).await;
     });
+}
+
+/// The connection as its listener wants it: as it is, or after a handshake.
+async fn secured(
+    worker: &Rc<Worker>,
+    socket: usize,
+    stream: TcpStream,
+    peer: &mut Peer,
+    timer: u32,
+) -> Option<Stream> {
+    let view = worker.view();
+    let listener = view.listener(socket)?;
+    let Some(termination) = &listener.tls else {
+        // What is to be secured is not served in the clear while its certificate is missing.
+        let is_clear = listener.settings.tls.cert_files.as_ref().is_none_or(Vec::is_empty);
+        return is_clear.then_some(Stream::Clear(stream));
+    };
+    let patience = listener.settings.head_timeout;
+    // A handshake needs a lot of state for a moment: it is not part of every connection's.
+    let shaken = Box::pin(secure::accept(worker, timer, stream, termination, patience)).await;
+    let (session, secured) = shaken?;
+    peer.tls = Some(Box::new(secured));
+    Some(Stream::Server(session))
 }
 
 /// Counts a connection until its task is gone, panics included.

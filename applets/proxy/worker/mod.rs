@@ -29,6 +29,7 @@ use crate::balance::{self, Balance, Dice};
 use crate::dates::Dates;
 use crate::log::{LogLines, LogSink};
 use crate::route::{Action, Route};
+use crate::secure::Spares;
 use crate::snapshot::{Cluster, Listener, Snapshot, SnapshotCell};
 use crate::stats::{RouteStats, Stats, WorkerCells};
 use crate::upstream::Pool;
@@ -120,6 +121,8 @@ pub struct Worker {
     pub pool: Pool,
     /// Its buffers.
     pub exchanges: Exchanges,
+    /// Its memory for records of TLS.
+    pub(crate) spares: Rc<Spares>,
     /// Its lines for the access log.
     pub log: RefCell<LogLines>,
     /// The time as text.
@@ -174,6 +177,7 @@ pub(crate) async fn run(
         timers: Timers::new(shared.clock.clone()),
         pool: Pool::default(),
         exchanges: Exchanges::default(),
+        spares: Rc::default(),
         log: RefCell::default(),
         dates: RefCell::new(Dates::new(shared.clock.clone())),
         dice: Dice::new(seed(&shared, index)),
@@ -231,6 +235,7 @@ async fn chores(worker: &Rc<Worker>) {
                 busy |= worker.pool.sweep(now);
                 worker.flush_log();
                 worker.exchanges.shrink();
+                worker.spares.shrink();
             }
             let chores = busy.then(|| due.saturating_sub(now));
             let Some(after) = next.into_iter().chain(chores).min() else { return Poll::Pending };
