@@ -6,6 +6,7 @@ mod framing;
 mod life;
 mod messages;
 mod origin;
+mod rotate;
 mod routing;
 mod tls;
 mod world;
