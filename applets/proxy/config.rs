@@ -15,6 +15,7 @@ use crate::route::{
     Authority, HeaderLine, HeaderName, HeaderTest, HostPattern, Injection, Mirror, PathPattern, Pattern,
     Percent, QueryTest, Redirect, Rewrite, Weighted,
 };
+use crate::secure::Who;
 use crate::snapshot::Address;
 
 edgekit_core::config! {
@@ -110,6 +111,8 @@ edgekit_core::config! {
         live mirror: Mirror;
         /// Faults made on purpose
         live fault: Injection;
+        /// Who may
+        live access: Access;
         /// Answer with this status instead of asking a cluster
         live status: Option<u16>, in 200..=599, like 404;
         /// The text of that answer
@@ -128,6 +131,18 @@ edgekit_core::config! {
         live response_headers_add: Option<Vec<HeaderLine>>, like ["set-cookie: edge=1"];
         /// Headers taken away on the way back
         live response_headers_remove: Option<Vec<HeaderName>>, like ["server"];
+    }
+}
+
+edgekit_core::config! {
+    /// Who may: certified, names of verified certificates, sha256:FINGERPRINT, networks
+    pub struct Access {
+        /// These may, and nobody else; none is everybody
+        live allow: Option<Vec<Who>>, like ["spiffe://example.com/*", "10.0.0.0/8"];
+        /// These may not, whoever else may
+        live deny: Option<Vec<Who>>, like ["spiffe://example.com/guest"];
+        /// Only count whom it would refuse
+        live shadow: bool = false;
     }
 }
 
@@ -277,6 +292,14 @@ static HEADER_LINE: Format = Format {
     read: |text| reading(HeaderLine::parse(text).map(|line| line.to_string())),
 };
 
+static WHO: Format = Format {
+    name: "somebody",
+    shape: "certified, spiffe://example.com/*, *.example.com, sha256:… or 10.0.0.0/8",
+    pattern: "^.+$",
+    numbers: false,
+    read: |text| reading(Who::parse(text).map(|who| who.to_string())),
+};
+
 static HEADER_NAME: Format = Format {
     name: "the name of a header",
     shape: "x-name",
@@ -337,6 +360,7 @@ fn reading(canonical: Result<String, String>) -> Result<Reading, String> {
     canonical.map(|canonical| Reading { canonical, measure: None })
 }
 
+text_type!(Who, &WHO, |text| Who::parse(text).ok());
 text_type!(Address, &ADDRESS, |text| Address::parse(text).ok());
 text_type!(HostPattern, &HOST, |text| HostPattern::parse(text).ok());
 text_type!(PathPattern, &ROUTE_PATH, |text| PathPattern::parse(text).ok());

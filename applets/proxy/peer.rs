@@ -5,6 +5,8 @@
 
 use std::net::SocketAddr;
 
+use edgekit_tls::Name;
+
 /// The client's end of a connection.
 #[derive(Debug)]
 pub struct Peer {
@@ -33,6 +35,15 @@ impl Peer {
     }
 }
 
+impl ClientCertificate {
+    /// Who it is, in one word: its first URI, else its first name, else its subject.
+    pub fn identity(&self) -> String {
+        let is_uri = |name: &&Name| matches!(name, Name::Uri(_));
+        let name = self.names.iter().find(is_uri).or(self.names.first());
+        name.map_or_else(|| self.subject.clone(), Name::to_string)
+    }
+}
+
 /// What a TLS handshake told.
 #[derive(Debug)]
 pub struct Secured {
@@ -47,8 +58,8 @@ pub struct Secured {
 pub struct ClientCertificate {
     /// Its common name, or the first of its names, in quotes.
     pub subject: String,
-    /// DNS names, addresses and URIs (SPIFFE IDs) it is for, as text.
-    pub names: Vec<String>,
+    /// DNS names, addresses and URIs (SPIFFE IDs) it is for.
+    pub names: Vec<Name>,
     /// SHA-256 of it, in hexadecimal.
     pub fingerprint: String,
 }

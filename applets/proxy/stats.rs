@@ -84,6 +84,8 @@ pub struct WorkerCells {
     pub broken: Cell,
     /// Upgraded connections.
     pub tunnels: Cell,
+    /// Requests of clients whom a route is not for: refused, and only counted.
+    pub denied: [Cell; 2],
     /// Connections of clients that were secured.
     pub handshakes: Cell,
     /// Those that could not be.
@@ -120,6 +122,8 @@ const SHOWN: &[(&str, &str, Read)] = &[
     ("edgekit_proxy_sent_bytes_total", "Bytes of bodies to clients.", |cells| &cells.sent),
     ("edgekit_proxy_broken_total", "Answers that broke off.", |cells| &cells.broken),
     ("edgekit_proxy_tunnels_total", "Connections that were upgraded.", |cells| &cells.tunnels),
+    ("edgekit_proxy_denied_total", "Requests refused because of who asked.", |cells| &cells.denied[0]),
+    ("edgekit_proxy_would_deny_total", "Requests that a shadow list would refuse.", |cells| &cells.denied[1]),
     ("edgekit_proxy_handshakes_total", "TLS handshakes of clients.", |cells| &cells.handshakes),
     ("edgekit_proxy_handshake_errors_total", "TLS handshakes of clients that failed.", |cells| {
         &cells.handshake_errors

@@ -247,6 +247,43 @@ fn servers_are_verified_and_told_who_asks() {
 }
 
 #[test]
+fn a_route_is_for_whom_it_says() {
+    let (ca, clients) = (Authority::new(), Authority::new());
+    let files = Scratch::new();
+    let pair = ca.issue(&["a.example"]).write(&files, "a");
+    let trusted = write(&files, "clients.pem", &clients.pem());
+    let log = files.join("access.log");
+    let mut proxy = Proxy::with(&format!(
+        "{}tls.client_ca_file = {trusted:?}\ntls.client_auth = \"optional\"\n\
+         [route.all]\nstatus = 200\n[route.some]\npath = \"/some\"\nstatus = 200\n\
+         access.allow = [\"spiffe://example.com/web/*\"]\n\
+         [route.not]\npath = \"/not\"\nstatus = 200\naccess.deny = [\"spiffe://example.com/web/1\"]\n\
+         [route.shadow]\npath = \"/shadow\"\nstatus = 200\naccess.allow = [\"192.0.2.0/24\"]\naccess.shadow = true\n\
+         [access_log]\npath = {log:?}\nformat = \"json\"\n",
+        listener(&[pair])
+    ));
+    let ask = |config: &_, path: &str| {
+        let mut client = Secure::connect(proxy.address, config, "a.example").unwrap();
+        let head = client.ask(&format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).unwrap().0;
+        head.split(' ').nth(1).unwrap().to_owned()
+    };
+    let one = ca.client(Some(&clients.issue(&["spiffe://example.com/web/1"])), &[]);
+    let nobody = ca.client(None, &[]);
+    for (path, wanted) in
+        [("/", "200 200"), ("/some", "200 403"), ("/not", "403 200"), ("/shadow", "200 200")]
+    {
+        assert_eq!([ask(&one, path), ask(&nobody, path)].join(" "), wanted, "{path}");
+    }
+    assert_eq!(proxy.metric("edgekit_proxy_denied_total"), 2);
+    assert_eq!(proxy.metric("edgekit_proxy_would_deny_total"), 2);
+    assert_eq!(proxy.metric("edgekit_proxy_faults_total{reason=\"denied\"}"), 2);
+    proxy.signal(rustix::process::Signal::TERM);
+    assert_eq!(proxy.ended(), Some(0));
+    let lines = std::fs::read_to_string(log).unwrap();
+    assert_eq!(lines.matches("\"identity\":\"spiffe://example.com/web/1\"").count(), 4, "{lines}");
+}
+
+#[test]
 fn faults_of_files_have_a_place() {
     let (ca, files) = (Authority::new(), Scratch::new());
     let (chain, key) = ca.issue(&["a.example"]).write(&files, "a");

@@ -55,11 +55,13 @@ pub enum Fault {
     NoAnswer,
     /// The server's answer is no HTTP, or cannot be framed for sure.
     BadAnswer,
+    /// The route is not for this client.
+    Denied,
 }
 
 impl Fault {
     /// All of them, in the order of the counters.
-    pub const ALL: [Fault; 26] = [
+    pub const ALL: [Fault; 27] = [
         Fault::BareLf,
         Fault::Syntax,
         Fault::Target,
@@ -86,6 +88,7 @@ impl Fault {
         Fault::ResponseTimeout,
         Fault::NoAnswer,
         Fault::BadAnswer,
+        Fault::Denied,
     ];
 
     /// The label of the counter.
@@ -117,6 +120,7 @@ impl Fault {
             Fault::ResponseTimeout => "response_timeout",
             Fault::NoAnswer => "no_answer",
             Fault::BadAnswer => "bad_answer",
+            Fault::Denied => "denied",
         }
     }
 
@@ -130,6 +134,7 @@ impl Fault {
             Fault::BodyTooLong => 413,
             Fault::Expectation => 417,
             Fault::SlowHead | Fault::SlowBody => 408,
+            Fault::Denied => 403,
             Fault::NoRoute => 404,
             Fault::NoEndpoint => 503,
             Fault::Connect | Fault::NoAnswer | Fault::BadAnswer => 502,

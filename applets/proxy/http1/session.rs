@@ -17,7 +17,7 @@ use super::request::{BodyKind, RequestHead};
 use super::write::{self, Client, Ending};
 use crate::log::Line;
 use crate::mirror;
-use crate::peer::Peer;
+use crate::peer::{ClientCertificate, Peer};
 use crate::route::{Action, Injection, Route};
 use crate::snapshot::Listener;
 use crate::stats::RouteStats;
@@ -134,6 +134,15 @@ impl<W: Asker> Session<'_, W> {
             self.exchange.inbound.consume(head.length);
             return self.refuse(Fault::NoRoute, asked, None).await;
         };
+        if let Some(guard) = route.extras.as_ref().and_then(|extras| extras.guard.as_ref())
+            && !guard.admits(self.peer)
+        {
+            self.worker.cells().denied[usize::from(guard.shadow)].add(1);
+            if !guard.shadow {
+                self.exchange.inbound.consume(head.length);
+                return self.refuse(Fault::Denied, asked, Some((route, stats))).await;
+            }
+        }
         if let Some(extras) = &route.extras
             && extras.injects
             && let Some(status) = self.inject(&route.settings.fault).await
@@ -404,8 +413,10 @@ impl<W: Asker> Session<'_, W> {
             let left = left.len();
             text.len() - left
         });
+        let identity = self.peer.certificate().map(ClientCertificate::identity).unwrap_or_default();
         let line = Line {
             client: &self.peer.text,
+            identity: &identity,
             note: &self.exchange.note,
             status: outcome.status,
             sent: outcome.sent,

@@ -23,6 +23,7 @@ pub use share::{Injection, Mirror, Percent, Split, Weighted};
 pub use target::{Authority, Redirect, Retarget, Rewrite, Scheme};
 
 use crate::config;
+use crate::secure::Guard;
 use crate::snapshot::Name;
 
 /// What is done with a request.
@@ -72,6 +73,8 @@ pub struct Extras {
     pub injects: bool,
     /// The cluster that gets copies; none if it is not there.
     pub mirror: Option<usize>,
+    /// Who may.
+    pub guard: Option<Guard>,
 }
 
 impl Route {
@@ -109,8 +112,10 @@ impl Route {
         let extras = Extras {
             injects: settings.fault.delay.is_some() || settings.fault.abort.is_some(),
             mirror: settings.mirror.cluster.as_deref().and_then(place),
+            guard: Guard::new(&settings.access),
         };
-        let extras = (extras.injects || extras.mirror.is_some()).then(|| Box::new(extras));
+        let extras =
+            (extras.injects || extras.mirror.is_some() || extras.guard.is_some()).then(|| Box::new(extras));
         Route { name, settings, action, request, response, extras }
     }
 }

@@ -77,7 +77,7 @@ impl ClientCertificate {
     fn of(certificate: &edgekit_tls::Certificate) -> ClientCertificate {
         ClientCertificate {
             subject: certificate.subject().to_owned(),
-            names: certificate.names().iter().map(ToString::to_string).collect(),
+            names: certificate.names().to_vec(),
             fingerprint: certificate.fingerprint(),
         }
     }

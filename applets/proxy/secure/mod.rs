@@ -2,9 +2,10 @@
 //!
 //! `materials.rs` reads certificates, keys and trust and keeps them fresh while they are served;
 //! `session.rs` is one connection with memory from `bytes.rs`; `begin.rs` makes one of either side.
-//! `hello.rs` reads what a client asks for before anything is secret. `certs.rs` tells how all of it is doing. The provider,
-//! the checks and the swaps are `edgekit_tls`'s.
+//! `access.rs` says who may use a route; `hello.rs` reads what a client asks for before anything is
+//! secret. The provider, the checks and the swaps are `edgekit_tls`'s.
 
+mod access;
 mod begin;
 mod bytes;
 pub mod hello;
@@ -14,6 +15,7 @@ mod session;
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
 
+pub use access::{Guard, Who};
 pub(crate) use begin::{accept, connect};
 pub(crate) use bytes::Spares;
 pub use materials::{Materials, Origination, Termination};
