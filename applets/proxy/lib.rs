@@ -17,6 +17,7 @@ pub mod config;
 mod dates;
 mod entry;
 pub mod http1;
+pub mod http2;
 mod log;
 mod manual;
 mod mirror;
