@@ -13,6 +13,22 @@ pub struct Span {
 }
 
 impl Span {
+    /// From `start` up to `end`.
+    pub(crate) fn new(start: usize, end: usize) -> Span {
+        let position = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
+        Span { start: position(start), end: position(end) }
+    }
+
+    /// The same up to its byte `at`, if there is one to be cut at.
+    pub(crate) fn cut(self, at: Option<usize>) -> Span {
+        at.map_or(self, |at| Span::new(self.start.into(), usize::from(self.start) + at))
+    }
+
+    /// Where it is.
+    pub(crate) fn range(self) -> std::ops::Range<usize> {
+        self.start.into()..self.end.into()
+    }
+
     /// The position of `piece` within `whole`, which it is a piece of.
     pub(super) fn of_piece(whole: &[u8], piece: &[u8]) -> Span {
         let start = (piece.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
@@ -76,7 +92,7 @@ pub enum Known {
 }
 
 impl Known {
-    fn of(name: &[u8]) -> Known {
+    pub(crate) fn of(name: &[u8]) -> Known {
         let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
         match name.len() {
             2 if is(b"te") => Known::Hop,
@@ -162,7 +178,7 @@ impl Framing {
 }
 
 /// Digits only, and few enough to be a number: no sign, no blank, no list.
-fn number(value: &[u8]) -> Option<u64> {
+pub(crate) fn number(value: &[u8]) -> Option<u64> {
     if value.is_empty() || value.len() > 18 {
         return None;
     }

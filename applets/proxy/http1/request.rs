@@ -165,7 +165,7 @@ fn target(bytes: &[u8], target: &[u8], method: &str, host: &mut Span) -> Result<
 }
 
 /// Letters of a host and its port; no user, no path, no list.
-fn host_fits(host: &[u8]) -> bool {
+pub(crate) fn host_fits(host: &[u8]) -> bool {
     host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:[]!$&'()*+;=%".contains(byte))
 }
 
