@@ -11,6 +11,7 @@ use std::time::Duration;
 use edgekit_rt::metrics::{BUCKETS, MAX_SERIES, Metrics, OTHER};
 
 use crate::http1::Fault;
+use crate::http2::Abuse;
 
 /// Routes that are counted by name: each may have a series for every class of status. What comes
 /// later is counted together.
@@ -90,8 +91,13 @@ pub struct WorkerCells {
     pub handshakes: Cell,
     /// Those that could not be.
     pub handshake_errors: Cell,
+    /// Connections of clients that speak HTTP/2.
+    pub http2: Cell,
+    /// Streams that their clients reset before the answer was out.
+    pub cancelled: Cell,
     /// Lines of the access log that found no room.
     pub lines_lost: Cell,
+    abuses: [Cell; Abuse::ALL.len()],
     /// Requests delayed or refused on purpose.
     pub injected: Cell,
     /// Copies of requests that were sent.
@@ -128,6 +134,10 @@ const SHOWN: &[(&str, &str, Read)] = &[
     ("edgekit_proxy_handshake_errors_total", "TLS handshakes of clients that failed.", |cells| {
         &cells.handshake_errors
     }),
+    ("edgekit_proxy_http2_connections_total", "Connections of clients that speak HTTP/2.", |cells| {
+        &cells.http2
+    }),
+    ("edgekit_proxy_cancelled_total", "Streams that were reset by their clients.", |cells| &cells.cancelled),
     ("edgekit_proxy_log_lines_lost_total", "Lines of the access log that found no room.", |cells| {
         &cells.lines_lost
     }),
@@ -203,6 +213,22 @@ impl Stats {
             let sum = move || cells.iter().map(|cells| cells.faults[place].get()).sum();
             let help = "Requests that were not answered by a server, by reason.";
             self.metrics.counter_from("edgekit_proxy_faults_total", help, &[("reason", fault.word())], sum);
+        }
+    }
+
+    /// Counts a connection of HTTP/2 that was ended because of what was done with it.
+    pub fn abuse(&self, worker: usize, abuse: Abuse) {
+        let place = abuse as usize;
+        if self.workers[worker].abuses[place].add(1) == 0 {
+            let cells = self.workers.clone();
+            let sum = move || cells.iter().map(|cells| cells.abuses[place].get()).sum();
+            let help = "Connections of HTTP/2 ended for costing too much, by what.";
+            self.metrics.counter_from(
+                "edgekit_proxy_http2_abuse_total",
+                help,
+                &[("reason", abuse.word())],
+                sum,
+            );
         }
     }
 

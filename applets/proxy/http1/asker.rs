@@ -18,6 +18,8 @@ pub struct Own<'a> {
     pub status: u16,
     /// The text.
     pub body: &'a [u8],
+    /// It tells what went wrong, and is no answer somebody has written.
+    pub is_fault: bool,
     /// The text stays here, only its length is told.
     pub to_head: bool,
     /// Whole lines (`name: value`, CR LF) of its head, such as Location or Retry-After.

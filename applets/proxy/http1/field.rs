@@ -189,7 +189,7 @@ pub(crate) fn number(value: &[u8]) -> Option<u64> {
 }
 
 /// True if a Connection field among `fields` names `name`.
-pub(super) fn nominated(whole: &[u8], fields: &[Field], name: &[u8]) -> bool {
+pub(crate) fn nominated(whole: &[u8], fields: &[Field], name: &[u8]) -> bool {
     let connections = fields.iter().filter(|field| field.known == Known::Connection);
     let mut words = connections.flat_map(|field| tokens(field.value.of(whole)));
     words.any(|word| word.eq_ignore_ascii_case(name))

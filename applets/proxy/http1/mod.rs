@@ -16,7 +16,7 @@ mod pump;
 mod request;
 mod response;
 mod session;
-mod tunnel;
+pub(crate) mod tunnel;
 mod write;
 
 use std::future::poll_fn;
@@ -27,18 +27,19 @@ use std::time::Duration;
 pub use asker::{Asker, Own};
 pub use chunked::{Chunked, Decoded};
 pub use fault::Fault;
-pub(crate) use field::number;
 pub use field::{Field, Known, Lines, MAX_FIELDS, Scan, Span};
+pub(crate) use field::{nominated, number};
 pub use pump::Pump;
 pub(crate) use request::host_fits;
 pub use request::{BodyKind, RequestHead};
 pub use response::ResponseHead;
 pub use write::{Ending, decimal};
 
+use crate::http2;
 use crate::peer::Peer;
 use crate::wire::{Wire, linger};
 use crate::worker::Worker;
-use session::{Next, Session};
+pub(crate) use session::{Next, Session};
 
 /// What a client gets to take our last answer before its connection is closed on it.
 const LINGER: Duration = Duration::from_secs(2);
@@ -57,7 +58,7 @@ pub async fn serve<W: Asker>(worker: &Rc<Worker>, socket: usize, mut client: W, 
             worker.exchanges.put(exchange);
             return;
         }
-        is_first = false;
+        let was_first = std::mem::take(&mut is_first);
         let mut exchange = worker.exchanges.take();
         let next =
             Session { worker, socket, client: &mut client, peer: &peer, timer, exchange: &mut exchange }
@@ -65,7 +66,11 @@ pub async fn serve<W: Asker>(worker: &Rc<Worker>, socket: usize, mut client: W, 
                 .await;
         match next {
             Next::Idle => worker.exchanges.put(exchange),
-            Next::Close => {
+            Next::Http2 if was_first => {
+                // A connection of HTTP/1.1 does not pay for what one of HTTP/2 remembers.
+                return Box::pin(http2::serve(worker, socket, client, peer, timer, exchange)).await;
+            }
+            Next::Close | Next::Http2 => {
                 client.farewell();
                 worker.exchanges.put(exchange);
                 return;

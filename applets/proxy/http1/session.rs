@@ -15,6 +15,7 @@ use super::fault::Fault;
 use super::field::{Scan, Span};
 use super::request::{BodyKind, RequestHead};
 use super::write::{self, Client, Ending};
+use crate::http2;
 use crate::log::Line;
 use crate::mirror;
 use crate::peer::{ClientCertificate, Peer};
@@ -32,6 +33,8 @@ pub(crate) enum Next {
     Close,
     /// Is closed once the client has had time to take the last answer.
     Linger,
+    /// Speaks HTTP/2, as its first bytes say, which are left in the buffer.
+    Http2,
     /// Belongs to another protocol now.
     Tunnel(Stream),
 }
@@ -83,7 +86,24 @@ pub(crate) struct Session<'a, W> {
     pub(super) exchange: &'a mut Exchange,
 }
 
-impl<W: Asker> Session<'_, W> {
+impl<'a, W: Asker> Session<'a, W> {
+    /// Of a connection, or of a stream of one, that has come by the listener at `socket`.
+    pub(crate) fn new(
+        worker: &'a Rc<Worker>,
+        socket: usize,
+        client: &'a mut W,
+        peer: &'a Peer,
+        timer: u32,
+        exchange: &'a mut Exchange,
+    ) -> Session<'a, W> {
+        Session { worker, socket, client, peer, timer, exchange }
+    }
+
+    /// Answers a request whose head was refused before it became one.
+    pub(crate) async fn refused(&mut self, fault: Fault, began: Duration) -> Next {
+        self.refuse(fault, Asked::nothing(began), None).await
+    }
+
     /// Answers until nothing more is in the buffer.
     pub(super) async fn run(&mut self) -> Next {
         loop {
@@ -102,6 +122,8 @@ impl<W: Asker> Session<'_, W> {
         match self.read_head(listener, began).await {
             Ok(Some(head)) => self.serve(&view, listener, &head, began).await,
             Ok(None) => Next::Close,
+            // The preface of HTTP/2 looks like a head of a version we do not know.
+            Err(Fault::Version) if self.exchange.inbound.filled().starts_with(http2::PREFACE) => Next::Http2,
             Err(fault) => self.refuse(fault, Asked::nothing(began), None).await,
         }
     }
@@ -265,7 +287,7 @@ impl<W: Asker> Session<'_, W> {
             trusted: listener.settings.trust_forwarded,
         };
         write::request(&mut up.out.head, bytes, head, fields, &client, &route.request, asked.upgrades);
-        up.start(head.body, head.body == BodyKind::Chunked, limit);
+        up.start(head.body, matches!(head.body, BodyKind::Chunked | BodyKind::UntilEnd), limit);
         inbound.consume(head.length);
         if let Some(copy) = route.extras.as_ref().and_then(|extras| extras.mirror) {
             let body = match head.body {
@@ -314,6 +336,7 @@ impl<W: Asker> Session<'_, W> {
                 status,
                 body,
                 to_head: asked.is_head,
+                is_fault: false,
                 lines: &up.out.head,
                 edits: Some(&route.response),
             };
@@ -350,6 +373,7 @@ impl<W: Asker> Session<'_, W> {
             let own = Own {
                 status: fault.status(),
                 body: text.as_bytes(),
+                is_fault: true,
                 to_head: asked.is_head,
                 lines: &[],
                 edits: None,

@@ -24,7 +24,7 @@ struct Ended {
 }
 
 /// Carries until the end; `patience` bounds the silence.
-pub(super) async fn run<W: Wire>(
+pub(crate) async fn run<W: Wire>(
     worker: &Rc<Worker>,
     mut client: W,
     mut server: Stream,

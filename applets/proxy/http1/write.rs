@@ -82,7 +82,7 @@ pub(super) fn request(
     }
     match head.body {
         BodyKind::Length(length) => length_line(out, length),
-        BodyKind::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        BodyKind::Chunked | BodyKind::UntilEnd => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         // A method that means a body says that there is none (RFC 9110 §8.6).
         _ if matches!(head.method.of(bytes), b"POST" | b"PUT" | b"PATCH") => length_line(out, 0),
         _ => {}
@@ -107,7 +107,12 @@ pub(super) fn request(
         parts(out, &[b"for=", open, client.address.as_bytes(), close]);
         parts(out, &[b";proto=", client.scheme.as_bytes(), b"\r\n"]);
     }
-    parts(out, &[if head.minor == 0 { b"via: 1.0" } else { b"via: 1.1" }, b" edgekit\r\n"]);
+    let version: &[u8] = match head.minor {
+        0 => b"via: 1.0",
+        1 => b"via: 1.1",
+        _ => b"via: 2",
+    };
+    parts(out, &[version, b" edgekit\r\n"]);
     if let Some(protocol) = head.upgrade.filter(|_| upgrade) {
         parts(out, &[b"connection: upgrade\r\nupgrade: ", protocol.of(bytes), b"\r\n"]);
     }

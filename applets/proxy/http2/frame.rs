@@ -134,7 +134,7 @@ impl Setting {
 
 /// Why a stream or a connection ends (RFC 9113 §7).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Code {
+pub(super) enum Code {
     /// Nothing is wrong.
     None = 0,
     /// The other side broke the protocol.

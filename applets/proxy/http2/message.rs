@@ -46,11 +46,6 @@ pub(super) struct Request {
 
 /// Pseudo fields, in the order of [`PSEUDO`].
 const PSEUDO: [&[u8]; 6] = [b":method", b":scheme", b":authority", b":path", b":protocol", b":status"];
-const METHOD: usize = 0;
-const SCHEME: usize = 1;
-const AUTHORITY: usize = 2;
-const PATH: usize = 3;
-const PROTOCOL: usize = 4;
 const STATUS: usize = 5;
 
 /// Puts a head together, field by field. What is wrong is noted and said at the end: the block is

@@ -26,7 +26,7 @@ pub(super) use outbox::Outbox;
 
 /// Which end we are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Role {
+pub(super) enum Role {
     /// We answer.
     Server,
     /// We ask.
@@ -35,15 +35,15 @@ pub enum Role {
 
 /// What we allow the other side.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub(super) struct Limits {
     /// Streams at a time.
-    pub streams: u32,
+    pub(in crate::http2) streams: u32,
     /// Bytes of a head, as RFC 9113 §10.5.1 counts them.
-    pub head: u32,
+    pub(in crate::http2) head: u32,
     /// Bytes of DATA of a stream that nobody has read yet.
-    pub window: u32,
+    pub(in crate::http2) window: u32,
     /// The same of all streams together.
-    pub window_of_all: u32,
+    pub(in crate::http2) window_of_all: u32,
 }
 
 /// The window everybody begins with (RFC 9113 §6.9.2).
@@ -64,11 +64,11 @@ pub(super) enum Event {
 
 /// Why a connection ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct End {
+pub(super) struct End {
     /// What the other side is told.
-    pub code: Code,
+    pub(in crate::http2) code: Code,
     /// What it did too much of.
-    pub abuse: Option<Abuse>,
+    pub(in crate::http2) abuse: Option<Abuse>,
 }
 
 impl From<Code> for End {
@@ -104,7 +104,7 @@ pub(super) struct Told {
 }
 
 /// The machine.
-pub struct Connection {
+pub(super) struct Connection {
     role: Role,
     limits: Limits,
     told: Told,
@@ -144,7 +144,7 @@ pub struct Connection {
 
 impl Connection {
     /// A new one; its preface and settings are in [`Connection::out`].
-    pub fn new(role: Role, limits: Limits, now: Duration) -> Connection {
+    pub(in crate::http2) fn new(role: Role, limits: Limits, now: Duration) -> Connection {
         let mut connection = Connection {
             role,
             limits,

@@ -9,7 +9,7 @@ const KEPT: usize = 64 * 1024;
 
 /// The frames.
 #[derive(Default, Debug)]
-pub(crate) struct Outbox {
+pub(in crate::http2) struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
     /// So far it was offered to be written: part of it may be sealed in a record already.
@@ -20,22 +20,22 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     /// Where frames are appended.
-    pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
+    pub(in crate::http2) fn bytes(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
     /// What is to be written.
-    pub(crate) fn unsent(&self) -> &[u8] {
+    pub(in crate::http2) fn unsent(&self) -> &[u8] {
         self.bytes.get(self.sent..).unwrap_or_default()
     }
 
     /// All of it was offered to a writer that has to wait.
-    pub(crate) fn offered(&mut self) {
+    pub(in crate::http2) fn offered(&mut self) {
         self.offered = self.bytes.len();
     }
 
     /// Counts what was written.
-    pub(crate) fn wrote(&mut self, bytes: usize) {
+    pub(in crate::http2) fn wrote(&mut self, bytes: usize) {
         self.sent += bytes;
         if self.sent >= self.bytes.len() {
             self.before += self.bytes.len() as u64;
@@ -48,28 +48,28 @@ impl Outbox {
     }
 
     /// Bytes of DATA that may be added now.
-    pub(crate) fn room(&self) -> usize {
+    pub(in crate::http2) fn room(&self) -> usize {
         ROOM.saturating_sub(self.unsent().len())
     }
 
     /// True if the other side has to take something before we listen to it.
-    pub(crate) fn is_clogged(&self) -> bool {
+    pub(in crate::http2) fn is_clogged(&self) -> bool {
         self.unsent().len() > CLOGGED
     }
 
     /// The place where the next frame will be.
-    pub(crate) fn mark(&self) -> u64 {
+    pub(in crate::http2) fn mark(&self) -> u64 {
         self.before + self.bytes.len() as u64
     }
 
     /// The frame at `mark`, if no byte of it has gone or been offered.
-    pub(crate) fn frame(&mut self, mark: u64) -> Option<&mut [u8]> {
+    pub(in crate::http2) fn frame(&mut self, mark: u64) -> Option<&mut [u8]> {
         let at = usize::try_from(mark.checked_sub(self.before)?).ok()?;
         if at < self.sent.max(self.offered) { None } else { self.bytes.get_mut(at..) }
     }
 
     /// Lets go of memory, if nothing waits.
-    pub(crate) fn rest(&mut self) {
+    pub(in crate::http2) fn rest(&mut self) {
         if self.bytes.is_empty() {
             self.bytes = Vec::new();
         }
