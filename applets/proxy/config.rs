@@ -11,12 +11,15 @@ use edgekit_core::units::Size;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::balance::HashKey;
+use crate::health::{HealthCheck, Outlier};
+use crate::resilience::{Limits, RateLimit, Retry, Shed};
 use crate::route::{
     Authority, HeaderLine, HeaderName, HeaderTest, HostPattern, Injection, Mirror, PathPattern, Pattern,
     Percent, QueryTest, Redirect, Rewrite, Weighted,
 };
 use crate::secure::Who;
-use crate::snapshot::Address;
+use crate::snapshot::{Address, Seat};
 
 edgekit_core::config! {
     /// A proxy
@@ -117,6 +120,12 @@ edgekit_core::config! {
         live status: Option<u16>, in 200..=599, like 404;
         /// The text of that answer
         live body: Option<String>, like "not here\n";
+        /// How long a request may take until its answer has arrived; none is as long as it moves
+        live timeout: Option<Duration>, in "10ms"..="1d", like "30s";
+        /// When a request is tried again
+        live retry: Retry;
+        /// How many requests it takes
+        live limit: RateLimit;
         /// Protocols a client may upgrade to
         live upgrade: Vec<String> = ["websocket"];
         /// Headers set on the way to the server
@@ -150,7 +159,7 @@ edgekit_core::config! {
     /// Servers that answer alike
     pub struct Cluster {
         /// Addresses or names with their ports
-        live endpoints: Vec<Address>, like ["127.0.0.1:9000"];
+        live endpoints: Vec<Seat>, like ["127.0.0.1:9000", "127.0.0.1:9001 weight=3 priority=1"];
         /// How one is chosen
         live balance: Balance = "round-robin";
         /// How long a connection may take to be made
@@ -161,6 +170,20 @@ edgekit_core::config! {
         live idle_timeout: Duration = "60s", in "1s"..="1h";
         /// Connections that nobody uses, for each worker and endpoint
         live max_idle: u32 = 64, in 0..=100000;
+        /// What of a request decides, for ring and maglev: source, path, header:NAME or cookie:NAME
+        live hash: HashKey = "source";
+        /// How long a new endpoint takes to get its full share; none is at once
+        live slow_start: Option<Duration>, in "100ms"..="1h", like "30s";
+        /// The share of endpoints that must be well for the others to be left out
+        live panic: Percent = "50%";
+        /// How endpoints are asked whether they are well
+        live health: HealthCheck;
+        /// When an endpoint is left out because of how it answers
+        live outlier: Outlier;
+        /// How much of it may be in use at a time
+        live limits: Limits;
+        /// How much work it gets at a time
+        live shed: Shed;
         /// How it speaks TLS
         live tls: ClusterTls;
     }
@@ -247,6 +270,14 @@ edgekit_core::words! {
         RoundRobin = "round-robin",
         /// Any.
         Random = "random",
+        /// The one of two with fewer requests in flight.
+        LeastRequest = "least-request",
+        /// The one of two that would answer sooner.
+        PeakEwma = "peak-ewma",
+        /// By a key of the request, on a ring.
+        Ring = "ring",
+        /// By a key of the request, in a table.
+        Maglev = "maglev",
     }
 }
 
@@ -266,6 +297,22 @@ static ADDRESS: Format = Format {
     pattern: "^.+:[0-9]{1,5}$",
     numbers: false,
     read: |text| reading(Address::parse(text).map(|address| address.to_string())),
+};
+
+static SEAT: Format = Format {
+    name: "an address or a name with a port",
+    shape: "127.0.0.1:9000 or app.internal:9000 weight=3 priority=1",
+    pattern: "^[^ ]+:[0-9]{1,5}( .*)?$",
+    numbers: false,
+    read: |text| reading(Seat::parse(text).map(|seat| seat.to_string())),
+};
+
+static HASH_KEY: Format = Format {
+    name: "a part of a request",
+    shape: "source, path, header:x-user or cookie:session",
+    pattern: "^(source|path|header:.+|cookie:.+)$",
+    numbers: false,
+    read: |text| reading(HashKey::parse(text).map(|key| key.to_string())),
 };
 
 static HOST: Format = Format {
@@ -362,6 +409,8 @@ fn reading(canonical: Result<String, String>) -> Result<Reading, String> {
 
 text_type!(Who, &WHO, |text| Who::parse(text).ok());
 text_type!(Address, &ADDRESS, |text| Address::parse(text).ok());
+text_type!(Seat, &SEAT, |text| Seat::parse(text).ok());
+text_type!(HashKey, &HASH_KEY, |text| HashKey::parse(text).ok());
 text_type!(HostPattern, &HOST, |text| HostPattern::parse(text).ok());
 text_type!(PathPattern, &ROUTE_PATH, |text| PathPattern::parse(text).ok());
 text_type!(HeaderLine, &HEADER_LINE, |text| HeaderLine::parse(text).ok());

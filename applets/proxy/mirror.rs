@@ -10,7 +10,7 @@ use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::balance::Balance;
+use crate::balance::Chooser;
 use crate::route::Percent;
 use crate::snapshot::Cluster;
 use crate::upstream;
@@ -34,7 +34,7 @@ impl Drop for Place {
 /// Sends a copy of a request to `cluster`, if it is among `share`. Without `body` it is too long.
 pub(crate) fn copy(
     worker: &Rc<Worker>,
-    cluster: Option<(&Arc<Cluster>, &dyn Balance)>,
+    cluster: Option<(&Arc<Cluster>, &Chooser)>,
     share: Percent,
     head: &[u8],
     body: Option<&[u8]>,
@@ -42,8 +42,11 @@ pub(crate) fn copy(
     if !share.takes(worker.dice.roll()) {
         return;
     }
-    let found = cluster.filter(|(cluster, _)| !cluster.endpoints.is_empty());
-    let (Some((cluster, chooser)), Some(body)) = (found, body) else {
+    let place = cluster.and_then(|(cluster, chooser)| {
+        let chosen = chooser.pick(cluster, None, worker.timers.recent(), |_| false)?;
+        Some((cluster, cluster.endpoints.get(chosen.at)?.address))
+    });
+    let (Some((cluster, endpoint)), Some(body)) = (place, body) else {
         worker.cells().mirrors_lost.add(1);
         return;
     };
@@ -56,7 +59,6 @@ pub(crate) fn copy(
     let place = Place(open.clone());
     let end = head.len().saturating_sub(2);
     let request = [&head[..end], b"connection: close\r\n\r\n", body].concat();
-    let endpoint = cluster.endpoints[chooser.pick(cluster.endpoints.len())];
     let (worker, cluster) = (worker.clone(), cluster.clone());
     tokio::task::spawn_local(async move {
         let patience = cluster.settings.connect_timeout + cluster.settings.response_timeout;

@@ -9,7 +9,7 @@ use edgekit_core::{Error, text};
 
 use crate::config::{Config, Route};
 use crate::route::clash;
-use crate::snapshot::{Address, Name, Resources};
+use crate::snapshot::{Address, Endpoint, Name, Resources, Seat};
 
 /// The resources of a file. A cluster has those endpoints whose address is known; names are looked up
 /// later (`names.rs`).
@@ -17,12 +17,12 @@ pub(crate) fn resources(config: &Config) -> Resources {
     fn shared<T: Clone>(named: &Named<T>) -> BTreeMap<Name, Arc<T>> {
         named.iter().map(|(name, value)| (Name::from(name.as_str()), Arc::new(value.clone()))).collect()
     }
-    let known = |address: &Address| match address {
-        Address::Socket(address) => Some(*address),
+    let known = |seat: &Seat| match &seat.address {
+        Address::Socket(address) => Some(seat.at(*address)),
         Address::Name(..) => None,
     };
     let endpoints = config.cluster.iter().map(|(name, cluster)| {
-        let known: Vec<SocketAddr> = cluster.endpoints.iter().filter_map(known).collect();
+        let known: Vec<Endpoint> = cluster.endpoints.iter().filter_map(known).collect();
         (Name::from(name.as_str()), Arc::from(known))
     });
     Resources {
@@ -154,7 +154,7 @@ fn secured(loaded: &Loaded, config: &Config, problems: &mut Problems) {
         let mut hosts: Vec<&str> = cluster
             .endpoints
             .iter()
-            .filter_map(|address| match address {
+            .filter_map(|seat| match &seat.address {
                 Address::Name(host, _) => Some(host.as_str()),
                 Address::Socket(_) => None,
             })

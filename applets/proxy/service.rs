@@ -18,7 +18,9 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::config::Config;
+use crate::health::States;
 use crate::names::Names;
+use crate::resilience::{Budgets, RateStates};
 use crate::secure::{self, Materials};
 use crate::snapshot::{Name, Resources, Snapshot, SnapshotCell};
 use crate::stats::Stats;
@@ -142,6 +144,9 @@ impl Proxy {
             clock: scope.clock().clone(),
             snapshot: SnapshotCell::new(Snapshot::build(resources)),
             stats: Stats::new(scope.metrics().clone(), self.workers),
+            states: States::default(),
+            rates: RateStates::default(),
+            budgets: Budgets::default(),
             log: sink,
             open: AtomicUsize::new(0),
             most_open: most_open(),
@@ -209,6 +214,11 @@ impl Proxy {
         });
         if resources != *before.resources() {
             running.shared.snapshot.put(Snapshot::build(resources));
+            let now = running.shared.snapshot.get();
+            running.shared.states.retain(|name| now.resources().clusters.contains_key(name));
+            let is_there = |name: &str| now.resources().routes.contains_key(name);
+            running.shared.rates.retain(is_there);
+            running.shared.budgets.retain(is_there);
         }
         running.configs.send_replace(Arc::new(good.config.clone()));
         *self.good() = good;

@@ -100,6 +100,8 @@ pub struct WorkerCells {
     abuses: [Cell; Abuse::ALL.len()],
     /// Requests delayed or refused on purpose.
     pub injected: Cell,
+    /// Endpoints left out because of how they answered.
+    pub ejections: Cell,
     /// Copies of requests that were sent.
     pub mirrored: Cell,
     /// Copies of requests that were not: too many, too long, or their cluster does not answer.
@@ -143,6 +145,9 @@ const SHOWN: &[(&str, &str, Read)] = &[
     }),
     ("edgekit_proxy_injected_faults_total", "Requests delayed or refused on purpose.", |cells| {
         &cells.injected
+    }),
+    ("edgekit_proxy_ejections_total", "Endpoints left out because of how they answered.", |cells| {
+        &cells.ejections
     }),
     ("edgekit_proxy_mirrored_total", "Copies of requests that were answered.", |cells| &cells.mirrored),
     ("edgekit_proxy_mirrors_lost_total", "Copies of requests that were not sent or answered.", |cells| {

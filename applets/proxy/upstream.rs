@@ -3,7 +3,7 @@
 //! A connection that its server has closed is noticed when it is taken, without a system call: its
 //! readiness says so. The one that closes in that very moment is what the one retry is for.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::net::TcpSocket;
 
+use crate::resilience::Permit;
 use crate::secure;
 use crate::snapshot::Cluster;
 use crate::wire::Stream;
@@ -22,6 +23,8 @@ pub struct Pool {
     idle: RefCell<HashMap<SocketAddr, Waiting>>,
     /// Endpoints that could not be connected to, and until when they are spared.
     down: RefCell<HashMap<SocketAddr, Duration>>,
+    /// Tasks of this worker that wait for a connection to be given back.
+    waiters: Cell<usize>,
 }
 
 /// How long an endpoint is spared after a connection to it failed, where there are others.
@@ -36,35 +39,70 @@ struct Waiting {
 }
 
 struct Idle {
-    stream: Stream,
+    kept: Kept,
     until: Duration,
+}
+
+/// A connection that is kept.
+#[derive(Debug)]
+pub struct Kept {
+    /// The connection.
+    pub stream: Stream,
+    /// Its place among the cluster's connections, where they are limited.
+    pub permit: Option<Permit>,
+}
+
+impl Kept {
+    /// True if others wait for the place it takes.
+    fn is_wanted(&self) -> bool {
+        self.permit.as_ref().is_some_and(Permit::is_wanted)
+    }
+}
+
+/// A task of this worker that waits for a connection.
+#[derive(Debug)]
+pub struct Waiter<'a>(&'a Cell<usize>);
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
 }
 
 impl Pool {
     /// A connection that still stands.
-    pub fn take(&self, endpoint: SocketAddr, now: Duration) -> Option<Stream> {
+    pub fn take(&self, endpoint: SocketAddr, now: Duration) -> Option<Kept> {
         let mut idle = self.idle.borrow_mut();
         let waiting = idle.get_mut(&endpoint)?;
         // The one used last has its window open, and the others get a chance to age.
-        while let Some(Idle { mut stream, until }) = waiting.idle.pop() {
-            if until > now && stream.is_quiet() {
-                return Some(stream);
+        while let Some(Idle { mut kept, until }) = waiting.idle.pop() {
+            if until > now && kept.stream.is_quiet() {
+                return Some(kept);
             }
         }
         None
     }
 
     /// Keeps a connection for the next exchange, unless there are `most` already.
-    pub fn put(&self, endpoint: SocketAddr, mut stream: Stream, until: Duration, most: u32) {
+    pub fn put(&self, endpoint: SocketAddr, mut kept: Kept, until: Duration, most: u32) {
         // Asked now, a server that has already closed is not kept; and whoever waited last lets go.
-        if !stream.is_quiet() {
+        if !kept.stream.is_quiet() {
             return;
+        }
+        if kept.is_wanted() {
+            // Another worker cannot take it, only its place.
+            if self.waiters.get() == 0 {
+                return;
+            }
+            if let Some(permit) = &kept.permit {
+                permit.offer();
+            }
         }
         let mut idle = self.idle.borrow_mut();
         let waiting = idle.entry(endpoint).or_default();
         waiting.used = true;
         if waiting.idle.len() < most as usize {
-            waiting.idle.push(Idle { stream, until });
+            waiting.idle.push(Idle { kept, until });
         }
     }
 
@@ -84,10 +122,25 @@ impl Pool {
         self.down.borrow_mut().retain(|_, until| *until > now);
         let mut idle = self.idle.borrow_mut();
         idle.retain(|_, waiting| {
-            waiting.idle.retain_mut(|idle| idle.until > now && idle.stream.is_quiet());
+            waiting
+                .idle
+                .retain_mut(|idle| idle.until > now && idle.kept.stream.is_quiet() && !idle.kept.is_wanted());
             std::mem::take(&mut waiting.used) || !waiting.idle.is_empty()
         });
         !idle.is_empty()
+    }
+
+    /// Counts a task that waits for a connection.
+    pub fn wait(&self) -> Waiter<'_> {
+        self.waiters.set(self.waiters.get() + 1);
+        Waiter(&self.waiters)
+    }
+
+    /// Closes those whose place others wait for.
+    pub fn release(&self) {
+        for waiting in self.idle.borrow_mut().values_mut() {
+            waiting.idle.retain(|idle| !idle.kept.is_wanted());
+        }
     }
 
     /// Closes all.

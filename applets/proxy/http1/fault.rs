@@ -57,11 +57,19 @@ pub enum Fault {
     BadAnswer,
     /// The route is not for this client.
     Denied,
+    /// The whole of it took longer than the route allows.
+    RequestTimeout,
+    /// The cluster has as many connections or requests as it may, and so many wait.
+    Overflow,
+    /// There were more requests than the route's rate.
+    RateLimited,
+    /// The queue before the cluster is full, or the wait in it was too long.
+    Shed,
 }
 
 impl Fault {
     /// All of them, in the order of the counters.
-    pub const ALL: [Fault; 27] = [
+    pub const ALL: [Fault; 31] = [
         Fault::BareLf,
         Fault::Syntax,
         Fault::Target,
@@ -89,6 +97,10 @@ impl Fault {
         Fault::NoAnswer,
         Fault::BadAnswer,
         Fault::Denied,
+        Fault::RequestTimeout,
+        Fault::Overflow,
+        Fault::RateLimited,
+        Fault::Shed,
     ];
 
     /// The label of the counter.
@@ -121,6 +133,10 @@ impl Fault {
             Fault::NoAnswer => "no_answer",
             Fault::BadAnswer => "bad_answer",
             Fault::Denied => "denied",
+            Fault::RequestTimeout => "request_timeout",
+            Fault::Overflow => "overflow",
+            Fault::RateLimited => "rate_limited",
+            Fault::Shed => "shed",
         }
     }
 
@@ -136,9 +152,10 @@ impl Fault {
             Fault::SlowHead | Fault::SlowBody => 408,
             Fault::Denied => 403,
             Fault::NoRoute => 404,
-            Fault::NoEndpoint => 503,
+            Fault::NoEndpoint | Fault::Overflow | Fault::Shed => 503,
+            Fault::RateLimited => 429,
             Fault::Connect | Fault::NoAnswer | Fault::BadAnswer => 502,
-            Fault::ResponseTimeout => 504,
+            Fault::ResponseTimeout | Fault::RequestTimeout => 504,
             _ => 400,
         }
     }

@@ -8,6 +8,7 @@
 
 mod asker;
 mod chunked;
+mod dial;
 mod exchange;
 mod fault;
 mod field;

@@ -11,6 +11,7 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use super::asker::{Asker, Own};
+use super::dial::Way;
 use super::fault::Fault;
 use super::field::{Scan, Span};
 use super::request::{BodyKind, RequestHead};
@@ -49,6 +50,8 @@ pub(crate) struct Asked {
     pub(super) is_idempotent: bool,
     pub(super) keep_alive: bool,
     pub(super) upgrades: bool,
+    /// Seconds after which another request would be welcome; 0 is not said.
+    pub(super) retry_after: u32,
 }
 
 impl Asked {
@@ -62,6 +65,7 @@ impl Asked {
             is_idempotent: false,
             keep_alive: false,
             upgrades: false,
+            retry_after: 0,
         }
     }
 }
@@ -138,7 +142,7 @@ impl<'a, W: Asker> Session<'a, W> {
         began: Duration,
     ) -> Next {
         let bytes = self.exchange.inbound.filled();
-        let asked = Asked {
+        let mut asked = Asked {
             began,
             body: head.body,
             is_old: head.minor == 0,
@@ -146,13 +150,14 @@ impl<'a, W: Asker> Session<'a, W> {
             is_idempotent: head.is_idempotent(bytes),
             keep_alive: head.keep_alive,
             upgrades: false,
+            retry_after: 0,
         };
         if self.worker.shared.log.is_on() {
             self.note(head);
         }
         let bytes = self.exchange.inbound.filled();
         let found = listener.router.find(&head.asking(bytes, &self.exchange.fields));
-        let Some((route, stats)) = found.and_then(|at| view.route(at)) else {
+        let Some((at, (route, stats))) = found.and_then(|at| Some((at, view.route(at)?))) else {
             self.exchange.inbound.consume(head.length);
             return self.refuse(Fault::NoRoute, asked, None).await;
         };
@@ -164,6 +169,14 @@ impl<'a, W: Asker> Session<'a, W> {
                 self.exchange.inbound.consume(head.length);
                 return self.refuse(Fault::Denied, asked, Some((route, stats))).await;
             }
+        }
+        if route.is_limited()
+            && let Some(rate) = view.rate(at)
+            && let Err(wait) = rate.take(self.peer.address.ip(), began)
+        {
+            self.exchange.inbound.consume(head.length);
+            asked.retry_after = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+            return self.refuse(Fault::RateLimited, asked, Some((route, stats))).await;
         }
         if let Some(extras) = &route.extras
             && extras.injects
@@ -187,7 +200,7 @@ impl<'a, W: Asker> Session<'a, W> {
                 self.answer(*status, &[], asked, route, stats).await
             }
             Action::Forward(_) | Action::Split(_) => {
-                self.forward(view, listener, (route, stats), head, asked).await
+                self.forward(view, listener, (at, route, stats), head, asked).await
             }
         }
     }
@@ -268,7 +281,7 @@ impl<'a, W: Asker> Session<'a, W> {
         &mut self,
         view: &View,
         listener: &Listener,
-        (route, stats): (&Route, &Arc<RouteStats>),
+        (at, route, stats): (usize, &Route, &Arc<RouteStats>),
         head: &RequestHead,
         mut asked: Asked,
     ) -> Next {
@@ -279,6 +292,13 @@ impl<'a, W: Asker> Session<'a, W> {
             inbound.consume(head.length);
             return self.refuse(Fault::BodyTooLong, asked, Some((route, stats))).await;
         }
+        let target = view.cluster(route, &self.worker.dice);
+        let hash = match target {
+            Some((cluster, chooser)) if chooser.wants_hash() => {
+                cluster.settings.hash.of(&head.asking(bytes, fields), self.peer.address.ip())
+            }
+            _ => None,
+        };
         asked.upgrades = head.upgrades_to(bytes, &route.settings.upgrade) && head.body == BodyKind::Empty;
         let client = Client {
             address: &self.peer.text,
@@ -300,10 +320,13 @@ impl<'a, W: Asker> Session<'a, W> {
             let share = route.settings.mirror.share;
             mirror::copy(self.worker, view.cluster_at(copy), share, &up.out.head, body);
         }
-        let Some((cluster, chooser)) = view.cluster(route, &self.worker.dice) else {
+        let Some((cluster, chooser)) = target else {
             return self.refuse(Fault::NoEndpoint, asked, Some((route, stats))).await;
         };
-        match self.carry(listener, cluster, chooser, route, asked).await {
+        let until =
+            route.settings.timeout.map_or(Duration::MAX, |timeout| asked.began.saturating_add(timeout));
+        let way = Way { listener, route, cluster, chooser, budget: view.budget(at), hash, until };
+        match self.carry(&way, asked).await {
             Ok((outcome, next)) => {
                 self.count(asked, &outcome, route, Some(stats));
                 next
@@ -368,6 +391,8 @@ impl<'a, W: Asker> Session<'a, W> {
         let out = &mut self.exchange.down.out;
         out.head.clear();
         let text = super::fault::reason(fault.status());
+        let mut line = [0; 32];
+        let lines = retry_after(asked.retry_after, &mut line);
         {
             let mut dates = self.worker.dates.borrow_mut();
             let own = Own {
@@ -375,7 +400,7 @@ impl<'a, W: Asker> Session<'a, W> {
                 body: text.as_bytes(),
                 is_fault: true,
                 to_head: asked.is_head,
-                lines: &[],
+                lines,
                 edits: None,
             };
             self.client.own(&mut out.head, &own, dates.http(), ending);
@@ -452,6 +477,19 @@ impl<'a, W: Asker> Session<'a, W> {
         let lost = self.worker.log.borrow_mut().add(sink, &mut self.worker.dates.borrow_mut(), &line);
         self.worker.cells().lines_lost.add(lost);
     }
+}
+
+/// The line that says so; nothing for 0.
+fn retry_after(seconds: u32, line: &mut [u8; 32]) -> &[u8] {
+    use std::io::Write;
+    if seconds == 0 {
+        return &[];
+    }
+    let mut left = &mut line[..];
+    // The longest number has ten digits.
+    let _fits = write!(left, "retry-after: {seconds}\r\n");
+    let left = left.len();
+    &line[..line.len() - left]
 }
 
 /// Which part of a head that is longer than `most` is to blame.

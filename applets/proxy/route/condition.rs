@@ -218,7 +218,7 @@ impl Conditions {
     }
 
     /// How many there are: the more, the closer the route.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.headers.len() + self.query.len()
     }
 

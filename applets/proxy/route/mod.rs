@@ -23,6 +23,7 @@ pub use share::{Injection, Mirror, Percent, Split, Weighted};
 pub use target::{Authority, Redirect, Retarget, Rewrite, Scheme};
 
 use crate::config;
+use crate::resilience::Retry;
 use crate::secure::Guard;
 use crate::snapshot::Name;
 
@@ -75,6 +76,10 @@ pub struct Extras {
     pub mirror: Option<usize>,
     /// Who may.
     pub guard: Option<Guard>,
+    /// There is a rate of requests that it takes.
+    pub is_limited: bool,
+    /// Requests are tried again.
+    pub retries: bool,
 }
 
 impl Route {
@@ -113,9 +118,25 @@ impl Route {
             injects: settings.fault.delay.is_some() || settings.fault.abort.is_some(),
             mirror: settings.mirror.cluster.as_deref().and_then(place),
             guard: Guard::new(&settings.access),
+            is_limited: settings.limit.rate.is_some(),
+            retries: settings.retry.is_on(),
         };
-        let extras =
-            (extras.injects || extras.mirror.is_some() || extras.guard.is_some()).then(|| Box::new(extras));
+        let is_any = extras.injects
+            || extras.mirror.is_some()
+            || extras.guard.is_some()
+            || extras.is_limited
+            || extras.retries;
+        let extras = is_any.then(|| Box::new(extras));
         Route { name, settings, action, request, response, extras }
+    }
+
+    /// True if there is a rate of requests that it takes.
+    pub fn is_limited(&self) -> bool {
+        self.extras.as_ref().is_some_and(|extras| extras.is_limited)
+    }
+
+    /// When its requests are tried again; none if never.
+    pub fn retry(&self) -> Option<&Retry> {
+        self.extras.as_ref().filter(|extras| extras.retries).map(|_| &self.settings.retry)
     }
 }

@@ -47,7 +47,7 @@ struct Entry {
 impl Entry {
     /// How close it is: the higher come first.
     fn rank(&self) -> (bool, usize) {
-        (self.methods.is_some(), self.conditions.as_ref().map_or(0, |conditions| conditions.len()))
+        (self.methods.is_some(), self.conditions.as_ref().map_or(0, |conditions| conditions.count()))
     }
 
     fn fits(&self, asked: &Asking<'_>) -> bool {

@@ -61,6 +61,21 @@ impl Percent {
         }
     }
 
+    /// So much of `whole`, rounded down.
+    pub fn of(self, whole: u64) -> u64 {
+        (u128::from(whole) * u128::from(self.0) / 100_000) as u64
+    }
+
+    /// True if `count` of `all` is not more.
+    pub fn allows(self, count: usize, all: usize) -> bool {
+        count as u128 * 100_000 <= all as u128 * u128::from(self.0)
+    }
+
+    /// True if `count` of `all` is not less.
+    pub fn reached(self, count: usize, all: usize) -> bool {
+        count as u128 * 100_000 >= all as u128 * u128::from(self.0)
+    }
+
     /// Whether this one is among them; `dice` is any number.
     pub fn takes(self, dice: u64) -> bool {
         ((u128::from(dice) * 100_000) >> 64) < u128::from(self.0)

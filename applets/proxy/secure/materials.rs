@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::config::{self, ClusterTls, Config, ListenerTls, Protocol, TlsVersion};
 use crate::plan::place;
-use crate::snapshot::{Address, Name};
+use crate::snapshot::{Address, Name, Seat};
 
 /// How a listener speaks TLS, ready to.
 #[derive(Clone, Debug)]
@@ -116,7 +116,7 @@ pub(crate) fn load(
 
 /// The host that `cluster`'s certificates are for: as said, else that of its endpoints.
 pub(crate) fn server_name(cluster: &config::Cluster) -> Option<ServerName<'static>> {
-    let host = |address: &Address| match address {
+    let host = |seat: &Seat| match &seat.address {
         Address::Name(host, _) => Some(host.clone()),
         Address::Socket(_) => None,
     };

@@ -8,15 +8,16 @@
 
 mod address;
 mod cell;
+mod endpoint;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use address::Address;
 pub use cell::SnapshotCell;
+pub use endpoint::{Endpoint, Seat};
 
 use crate::config;
 use crate::route::{Route, Router};
@@ -35,7 +36,7 @@ pub struct Resources {
     /// `[cluster.NAME]`.
     pub clusters: BTreeMap<Name, Arc<config::Cluster>>,
     /// The addresses of a cluster, names looked up.
-    pub endpoints: BTreeMap<Name, Arc<[SocketAddr]>>,
+    pub endpoints: BTreeMap<Name, Arc<[Endpoint]>>,
     /// Certificates, keys and trust, of listeners and of clusters.
     pub materials: Materials,
 }
@@ -50,7 +51,7 @@ pub enum Change {
     /// A cluster's settings.
     Cluster(Name, Option<Arc<config::Cluster>>),
     /// A cluster's addresses.
-    Endpoints(Name, Option<Arc<[SocketAddr]>>),
+    Endpoints(Name, Option<Arc<[Endpoint]>>),
     /// What a listener proves itself with.
     Termination(Name, Option<Termination>),
     /// What a cluster is trusted by.
@@ -65,9 +66,31 @@ pub struct Cluster {
     /// Its settings.
     pub settings: Arc<config::Cluster>,
     /// Where it is; empty until a name was found.
-    pub endpoints: Arc<[SocketAddr]>,
+    pub endpoints: Arc<[Endpoint]>,
+    /// Something must be known of its endpoints, or counted, by all workers together.
+    pub is_managed: bool,
     /// How TLS is spoken with it; none if it is not, or if that is not known yet.
     pub tls: Option<Origination>,
+}
+
+impl Cluster {
+    fn new(
+        name: Name,
+        settings: Arc<config::Cluster>,
+        endpoints: Arc<[Endpoint]>,
+        tls: Option<Origination>,
+    ) -> Cluster {
+        use config::Balance;
+        let alike = |endpoint: &Endpoint| (endpoint.weight, endpoint.priority);
+        let plain = matches!(settings.balance, Balance::RoundRobin | Balance::Random)
+            && endpoints.windows(2).all(|two| alike(&two[0]) == alike(&two[1]))
+            && settings.slow_start.is_none()
+            && settings.health.kind.is_none()
+            && settings.shed.permits.is_none()
+            && !settings.outlier.is_on()
+            && !settings.limits.is_on();
+        Cluster { name, settings, endpoints, is_managed: !plain, tls }
+    }
 }
 
 /// A listener as workers see it.
@@ -139,7 +162,7 @@ impl Snapshot {
             .map(|(name, settings)| {
                 let endpoints = resources.endpoints.get(name).cloned().unwrap_or_else(|| Arc::from([]));
                 let tls = resources.materials.originations.get(name).cloned();
-                let cluster = Cluster { name: name.clone(), settings: settings.clone(), endpoints, tls };
+                let cluster = Cluster::new(name.clone(), settings.clone(), endpoints, tls);
                 kept(&old.clusters, |old| old.name.cmp(name), cluster)
             })
             .collect();

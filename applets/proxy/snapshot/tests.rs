@@ -19,8 +19,33 @@ endpoints = ["127.0.0.1:10", "127.0.0.1:11"]
 [cluster.b]
 endpoints = ["127.0.0.1:20"]
 balance = "random"
+[cluster.c]
+endpoints = ["127.0.0.1:30 weight=2", "127.0.0.1:31 priority=1"]
+balance = "maglev"
+hash = "cookie:id"
+health = { kind = "http", path = "/well" }
+outlier.errors = 5
+limits.max_connections = 10
+shed.permits = 24
 [route.all]
 cluster = "a"
+timeout = "1s"
+retry.on = ["5xx"]
+limit.rate = "10/s"
+mirror.cluster = "c"
+[route.shares]
+path_regex = "^/[0-9]+$"
+headers = ["x-env: test"]
+query = ["v=2"]
+clusters = ["a=1", "b=2", "c=0"]
+rewrite = { path = "/", host = "b" }
+[route.elsewhere]
+path = "/old"
+redirect = { scheme = "https", prefix = "/new" }
+[route.ill]
+path = "/ill"
+status = 200
+fault = { abort = 503, abort_share = "5%" }
 [route.api]
 hosts = ["example.com", "*.example.com"]
 path = "/api"
@@ -80,8 +105,10 @@ proptest! {
 #[test]
 fn what_did_not_change_is_shared() {
     let before = Snapshot::build(resources());
-    let after =
-        before.apply(Change::Endpoints("b".into(), Some(Arc::from(["127.0.0.1:21".parse().unwrap()]))));
+    let after = before.apply(Change::Endpoints(
+        "b".into(),
+        Some(Arc::from([Endpoint::from("127.0.0.1:21".parse::<std::net::SocketAddr>().unwrap())])),
+    ));
     assert!(Arc::ptr_eq(&before.clusters[0], &after.clusters[0]));
     assert!(!Arc::ptr_eq(&before.clusters[1], &after.clusters[1]));
     assert!(before.routes.iter().zip(&after.routes).all(|(before, after)| Arc::ptr_eq(before, after)));

@@ -9,6 +9,7 @@ mod exchanges;
 mod timers;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::TcpListener;
 use std::pin::pin;
@@ -25,9 +26,11 @@ use tokio::task::JoinSet;
 pub(crate) use exchanges::{Exchange, Exchanges};
 pub(crate) use timers::Timers;
 
-use crate::balance::{self, Balance, Dice};
+use crate::balance::{Chooser, Dice};
 use crate::dates::Dates;
+use crate::health::{Checks, States};
 use crate::log::{LogLines, LogSink};
+use crate::resilience::{Budget, Budgets, RateLimits, RateStates};
 use crate::route::{Action, Route};
 use crate::secure::Spares;
 use crate::snapshot::{Cluster, Listener, Snapshot, SnapshotCell};
@@ -47,6 +50,12 @@ pub struct Shared {
     pub snapshot: SnapshotCell,
     /// What is counted.
     pub stats: Stats,
+    /// What is known of endpoints.
+    pub states: States,
+    /// What is left of the rates of routes.
+    pub rates: RateStates,
+    /// Second tries that are left to routes.
+    pub budgets: Budgets,
     /// Where the access log goes.
     pub log: LogSink,
     /// Connections of clients, now.
@@ -62,7 +71,11 @@ pub struct View {
     /// In the order of the worker's sockets; none if it went away.
     listeners: Vec<Option<Arc<Listener>>>,
     routes: Vec<Arc<RouteStats>>,
-    choosers: Vec<Box<dyn Balance>>,
+    choosers: Vec<Chooser>,
+    /// Of the routes that have some, by position.
+    rates: HashMap<usize, Arc<RateLimits>>,
+    /// Of the routes that try again, by position.
+    budgets: HashMap<usize, Arc<Budget>>,
 }
 
 impl View {
@@ -73,10 +86,18 @@ impl View {
         let routes = snapshot.routes.iter().map(|route| shared.stats.route(&route.name)).collect();
         let seed = seed(shared, worker);
         let chooser = |(at, cluster): (usize, &Arc<Cluster>)| {
-            balance::chooser(cluster.settings.balance, seed.wrapping_add(at as u64))
+            let state = shared.states.of(cluster);
+            Chooser::new(cluster.settings.balance, seed.wrapping_add(at as u64), state)
         };
         let choosers = snapshot.clusters.iter().enumerate().map(chooser).collect();
-        View { number, snapshot, listeners, routes, choosers }
+        let limited = snapshot.routes.iter().enumerate().filter(|(_, route)| route.is_limited());
+        let rate = |(at, route): (usize, &Arc<Route>)| {
+            Some((at, shared.rates.of(&route.name, &route.settings.limit)?))
+        };
+        let rates = limited.filter_map(rate).collect();
+        let retries = snapshot.routes.iter().enumerate().filter(|(_, route)| route.retry().is_some());
+        let budgets = retries.map(|(at, route)| (at, shared.budgets.of(&route.name))).collect();
+        View { number, snapshot, listeners, routes, choosers, rates, budgets }
     }
 
     /// The listener a connection came by.
@@ -89,8 +110,18 @@ impl View {
         Some((self.snapshot.routes.get(at)?, self.routes.get(at)?))
     }
 
+    /// What is left of a route's rate, by its position.
+    pub fn rate(&self, at: usize) -> Option<&RateLimits> {
+        self.rates.get(&at).map(|rates| &**rates)
+    }
+
+    /// Second tries that are left to a route, by its position.
+    pub fn budget(&self, at: usize) -> Option<&Budget> {
+        self.budgets.get(&at).map(|budget| &**budget)
+    }
+
     /// The cluster that answers a request of a route, and its chooser; `dice` where there are several.
-    pub fn cluster(&self, route: &Route, dice: &Dice) -> Option<(&Arc<Cluster>, &dyn Balance)> {
+    pub fn cluster(&self, route: &Route, dice: &Dice) -> Option<(&Arc<Cluster>, &Chooser)> {
         self.cluster_at(match &route.action {
             Action::Forward(at) => (*at)?,
             Action::Split(split) => split.pick(dice.roll())?,
@@ -99,8 +130,8 @@ impl View {
     }
 
     /// A cluster and its chooser, by its position.
-    pub fn cluster_at(&self, at: usize) -> Option<(&Arc<Cluster>, &dyn Balance)> {
-        Some((self.snapshot.clusters.get(at)?, self.choosers.get(at)?.as_ref()))
+    pub fn cluster_at(&self, at: usize) -> Option<(&Arc<Cluster>, &Chooser)> {
+        Some((self.snapshot.clusters.get(at)?, self.choosers.get(at)?))
     }
 }
 
@@ -192,6 +223,9 @@ pub(crate) async fn run(
     for (number, (_, socket)) in sockets.into_iter().enumerate() {
         let listener = tokio::net::TcpListener::from_std(socket)?;
         tasks.spawn_local(accept::accept(worker.clone(), number, listener));
+    }
+    if index == 0 {
+        tasks.spawn_local(Checks::new(worker.clone()).run());
     }
     tokio::select! {
         ended = tasks.join_next() => return Err(ended_early(ended)),
