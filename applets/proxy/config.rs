@@ -54,6 +54,8 @@ edgekit_core::config! {
         live max_head: Size = "16KiB", in "1KiB"..="16KiB";
         /// The longest body of a request; none is without limit
         live max_body: Option<Size>, like "10MiB";
+        /// What clients speak, where TLS does not say it; 'auto' looks
+        live protocol: Spoken = "auto";
         /// What servers are told about the client
         live forwarded: Forwarded = "x-forwarded";
         /// Whether what a client says it was forwarded for is passed on, for proxies behind proxies
@@ -77,7 +79,7 @@ edgekit_core::config! {
         /// Lists of certificates that no longer count
         live client_crl_files: Option<Vec<PathBuf>>, like ["/etc/edgekit/tls/clients.crl"];
         /// Protocols offered, the preferred one first
-        live alpn: Vec<Protocol> = ["http/1.1"];
+        live alpn: Vec<Protocol> = ["h2", "http/1.1"];
         /// The oldest version accepted
         live min_version: TlsVersion = "1.2";
     }
@@ -160,6 +162,8 @@ edgekit_core::config! {
     pub struct Cluster {
         /// Addresses or names with their ports
         live endpoints: Vec<Seat>, like ["127.0.0.1:9000", "127.0.0.1:9001 weight=3 priority=1"];
+        /// What they speak; 'h2' in the clear too, over connections that requests share
+        live protocol: Protocol = "http/1.1";
         /// How one is chosen
         live balance: Balance = "round-robin";
         /// How long a connection may take to be made
@@ -246,10 +250,24 @@ edgekit_core::words! {
 }
 
 edgekit_core::words! {
+    /// What clients speak in the clear.
+    pub enum Spoken {
+        /// Whatever they begin with.
+        Auto = "auto",
+        /// HTTP/1.1 alone.
+        Http1 = "http/1.1",
+        /// HTTP/2 alone, without asking first.
+        Http2 = "h2",
+    }
+}
+
+edgekit_core::words! {
     /// A protocol inside TLS (ALPN).
     pub enum Protocol {
         /// HTTP/1.1.
         Http1 = "http/1.1",
+        /// HTTP/2.
+        Http2 = "h2",
     }
 }
 
@@ -432,6 +450,7 @@ pub fn listener(address: SocketAddr) -> Listener {
         tunnel_timeout: Duration::from_secs(3600),
         max_head: Size(16 * 1024),
         max_body: None,
+        protocol: Spoken::Auto,
         forwarded: Forwarded::X,
         trust_forwarded: false,
         tls: ListenerTls {
@@ -440,7 +459,7 @@ pub fn listener(address: SocketAddr) -> Listener {
             client_ca_file: None,
             client_auth: ClientAuth::Require,
             client_crl_files: None,
-            alpn: vec![Protocol::Http1],
+            alpn: vec![Protocol::Http2, Protocol::Http1],
             min_version: TlsVersion::Tls12,
         },
     }

@@ -51,6 +51,8 @@ pub struct Secured {
     pub server_name: Option<String>,
     /// Of the client; none if it was not asked for one, or had none.
     pub certificate: Option<ClientCertificate>,
+    /// HTTP/2 was agreed on.
+    pub is_http2: bool,
 }
 
 /// A certificate that was verified.

@@ -7,10 +7,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::net::TcpSocket;
 
+use crate::config::Protocol;
+use crate::http2;
 use crate::resilience::Permit;
 use crate::secure;
 use crate::snapshot::Cluster;
@@ -158,7 +161,22 @@ impl Pool {
 ///
 /// # Errors
 /// Those of connect(2), and of the handshake.
-pub(crate) async fn connect(worker: &Worker, cluster: &Cluster, endpoint: SocketAddr) -> io::Result<Stream> {
+pub(crate) async fn connect(
+    worker: &Rc<Worker>,
+    cluster: &Cluster,
+    endpoint: SocketAddr,
+) -> io::Result<Stream> {
+    match cluster.settings.protocol {
+        Protocol::Http1 => make(worker, cluster, endpoint).await,
+        // Its connections are shared: this is a stream of one.
+        Protocol::Http2 => {
+            let asked = http2::ask(worker, cluster, endpoint, || make(worker, cluster, endpoint));
+            Ok(Stream::Shared(Box::pin(asked).await?))
+        }
+    }
+}
+
+async fn make(worker: &Worker, cluster: &Cluster, endpoint: SocketAddr) -> io::Result<Stream> {
     let socket = if endpoint.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_nodelay(true)?;
     let stream = socket.connect(endpoint).await?;

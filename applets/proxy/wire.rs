@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::http1::Lines;
+use crate::http2::Asked;
 use crate::secure::{ClientSession, ServerSession};
 
 /// One end of an exchange.
@@ -34,6 +35,11 @@ pub trait Wire {
 
     /// Says before a close that all was said, where there is a word for it (TLS).
     fn farewell(&mut self) {}
+
+    /// Whether it frames messages itself: one is over at its end, not where its length says.
+    fn frames(&self) -> bool {
+        false
+    }
 
     /// Says that the message being written is whole, where the wire frames messages itself (HTTP/2).
     ///
@@ -58,6 +64,8 @@ pub enum Stream {
     Server(Box<ServerSession>),
     /// To a server, secured.
     Client(Box<ClientSession>),
+    /// A stream of a connection to a server that others ask as well.
+    Shared(Box<Asked>),
 }
 
 impl Stream {
@@ -70,7 +78,21 @@ impl Stream {
             // Tickets and keys may come at any time, and are taken.
             Stream::Server(session) => session.poll_read(&mut nobody, &mut [0]).is_pending(),
             Stream::Client(session) => session.poll_read(&mut nobody, &mut [0]).is_pending(),
+            // Asked once, never again.
+            Stream::Shared(_) => false,
         }
+    }
+}
+
+impl Stream {
+    /// It is of a connection on which others were asked before.
+    pub fn is_kept(&self) -> bool {
+        matches!(self, Stream::Shared(asked) if asked.is_kept())
+    }
+
+    /// The server says that it has done nothing with what was asked.
+    pub fn was_refused(&self) -> bool {
+        matches!(self, Stream::Shared(asked) if asked.was_refused())
     }
 }
 
@@ -80,6 +102,7 @@ impl Wire for Stream {
             Stream::Clear(stream) => stream.poll_readable(context),
             Stream::Server(session) => session.poll_readable(context),
             Stream::Client(session) => session.poll_readable(context),
+            Stream::Shared(asked) => asked.poll_readable(context),
         }
     }
 
@@ -88,6 +111,7 @@ impl Wire for Stream {
             Stream::Clear(stream) => Wire::poll_read(stream, context, into),
             Stream::Server(session) => session.poll_read(context, into),
             Stream::Client(session) => session.poll_read(context, into),
+            Stream::Shared(asked) => asked.poll_read(context, into),
         }
     }
 
@@ -96,6 +120,7 @@ impl Wire for Stream {
             Stream::Clear(stream) => Wire::poll_write(stream, context, parts),
             Stream::Server(session) => session.poll_write(context, parts),
             Stream::Client(session) => session.poll_write(context, parts),
+            Stream::Shared(asked) => asked.poll_write(context, parts),
         }
     }
 
@@ -104,6 +129,7 @@ impl Wire for Stream {
             Stream::Clear(stream) => stream.poll_end(context),
             Stream::Server(session) => session.poll_end(context),
             Stream::Client(session) => session.poll_end(context),
+            Stream::Shared(asked) => asked.poll_end(context),
         }
     }
 
@@ -112,6 +138,7 @@ impl Wire for Stream {
             Stream::Clear(stream) => Wire::reset(stream),
             Stream::Server(session) => session.reset(),
             Stream::Client(session) => session.reset(),
+            Stream::Shared(asked) => asked.reset(),
         }
     }
 
@@ -120,6 +147,25 @@ impl Wire for Stream {
             Stream::Clear(_) => {}
             Stream::Server(session) => session.farewell(),
             Stream::Client(session) => session.farewell(),
+            Stream::Shared(_) => {}
+        }
+    }
+
+    fn frames(&self) -> bool {
+        matches!(self, Stream::Shared(_))
+    }
+
+    fn finish(&mut self, trailers: Option<Box<Lines>>) -> io::Result<()> {
+        match self {
+            Stream::Shared(asked) => asked.finish(trailers),
+            _ => Ok(()),
+        }
+    }
+
+    fn trailers(&mut self) -> Option<Box<Lines>> {
+        match self {
+            Stream::Shared(asked) => asked.trailers(),
+            _ => None,
         }
     }
 }

@@ -14,6 +14,7 @@ use super::asker::Asker;
 use super::fault::Fault;
 use super::session::Session;
 use crate::balance::{Choice, Chooser, Tried};
+use crate::config::Protocol;
 use crate::health::{ClusterState, Report, Visit};
 use crate::resilience::{Budget, Means, Permit};
 use crate::route::Route;
@@ -116,8 +117,10 @@ impl<W: Asker> Session<'_, W> {
             worker.timers.arm(self.timer, began, patience);
             match self.connect(cluster, endpoint).await {
                 Some(stream) => {
-                    worker.cells().connects.add(1);
-                    return Ok(Server { stream, endpoint, is_kept: false, visit, permit });
+                    // A stream of a shared connection may be one of many.
+                    let (is_kept, cells) = (stream.is_kept(), worker.cells());
+                    if is_kept { &cells.reuses } else { &cells.connects }.add(1);
+                    return Ok(Server { stream, endpoint, is_kept, visit, permit });
                 }
                 None => {
                     worker.cells().connect_errors.add(1);
@@ -158,6 +161,10 @@ impl<W: Asker> Session<'_, W> {
     /// A place for one more connection: at once where they are not limited, else once there is one.
     async fn place(&self, way: &Way<'_>, endpoint: SocketAddr) -> Result<Place, Fault> {
         let limits = &way.cluster.settings.limits;
+        if way.cluster.settings.protocol == Protocol::Http2 {
+            // Streams are limited as requests are; their connections by what servers allow.
+            return Ok(Place::New(None));
+        }
         let (Some(most), Some(state)) = (limits.max_connections, way.chooser.state()) else {
             return Ok(Place::New(None));
         };

@@ -119,7 +119,7 @@ impl<W: Asker> Session<'_, W> {
                     self.pass_interim(&head, asked).await.map_err(|fault| (None, fault))?;
                 }
                 // What was never read by the server may be sent again, and so may what does no harm twice.
-                Err(Lost::Silent) if server.is_kept && !retried && self.may_repeat(asked) => {
+                Err(Lost::Silent) if !retried && self.may_ask_again(&server, asked) => {
                     retried = true;
                     self.worker.cells().retries.add(1);
                     self.exchange.up.out.rewind();
@@ -143,6 +143,10 @@ impl<W: Asker> Session<'_, W> {
                 }
             }
         }
+    }
+
+    fn may_ask_again(&self, server: &Server, asked: Asked) -> bool {
+        server.is_kept && self.may_repeat(asked) || server.stream.was_refused() && self.exchange.up.is_fresh()
     }
 
     fn may_repeat(&self, asked: Asked) -> bool {

@@ -16,6 +16,7 @@ use super::fault::Fault;
 use super::field::{Scan, Span};
 use super::request::{BodyKind, RequestHead};
 use super::write::{self, Client, Ending};
+use crate::config::{Protocol, Spoken};
 use crate::http2;
 use crate::log::Line;
 use crate::mirror;
@@ -127,7 +128,12 @@ impl<'a, W: Asker> Session<'a, W> {
             Ok(Some(head)) => self.serve(&view, listener, &head, began).await,
             Ok(None) => Next::Close,
             // The preface of HTTP/2 looks like a head of a version we do not know.
-            Err(Fault::Version) if self.exchange.inbound.filled().starts_with(http2::PREFACE) => Next::Http2,
+            Err(Fault::Version)
+                if self.exchange.inbound.filled().starts_with(http2::PREFACE)
+                    && listener.settings.protocol != Spoken::Http1 =>
+            {
+                Next::Http2
+            }
             Err(fault) => self.refuse(fault, Asked::nothing(began), None).await,
         }
     }
@@ -323,6 +329,9 @@ impl<'a, W: Asker> Session<'a, W> {
         let Some((cluster, chooser)) = target else {
             return self.refuse(Fault::NoEndpoint, asked, Some((route, stats))).await;
         };
+        if cluster.settings.protocol == Protocol::Http2 {
+            self.exchange.up.leave_framing();
+        }
         let until =
             route.settings.timeout.map_or(Duration::MAX, |timeout| asked.began.saturating_add(timeout));
         let way = Way { listener, route, cluster, chooser, budget: view.budget(at), hash, until };

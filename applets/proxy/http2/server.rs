@@ -6,7 +6,6 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::io::IoSlice;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -14,6 +13,7 @@ use std::time::Duration;
 
 use super::connection::{Connection, End, Event, Limits, Role};
 use super::frame::Code;
+use super::io::{self, Turn};
 use super::stream::{Asking, Handle, Link};
 use crate::http1::{Fault, Next, RequestHead, Session, tunnel};
 use crate::peer::Peer;
@@ -25,8 +25,6 @@ const STREAMS: u32 = 128;
 /// DATA of one stream that waits to be read, and of all.
 const WINDOW: u32 = 64 * 1024;
 const WINDOW_OF_ALL: u32 = 1024 * 1024;
-/// Reads of one turn: others want theirs.
-const READS: usize = 4;
 /// What streams that are on their way get between the two GOAWAYs (RFC 9113 §6.8).
 const GRACE: Duration = Duration::from_millis(500);
 /// An idle connection lets go of its memory after that.
@@ -50,14 +48,19 @@ enum Waits {
     Busy,
 }
 
+/// What its streams share.
+struct Streams {
+    socket: usize,
+    peer: Rc<Peer>,
+    link: Link,
+}
+
 /// One connection as its driver sees it.
 struct Driver<'a, W> {
     worker: &'a Rc<Worker>,
-    socket: usize,
     client: &'a mut W,
-    peer: Rc<Peer>,
+    streams: Streams,
     timer: u32,
-    link: Link,
     waits: Waits,
     has_left: bool,
 }
@@ -84,15 +87,13 @@ pub async fn serve<W: Wire>(
     worker.cells().http2.add(1);
     let mut driver = Driver {
         worker,
-        socket,
         client: &mut client,
-        peer: Rc::new(peer),
+        streams: Streams { socket, peer: Rc::new(peer), link },
         timer,
-        link,
         waits: Waits::Asleep,
         has_left: false,
     };
-    let end = match driver.take(early.inbound.filled()) {
+    let end = match driver.streams.take(worker, early.inbound.filled()) {
         Ok(()) => {
             worker.exchanges.put(early);
             poll_fn(|context| driver.poll(context)).await
@@ -102,103 +103,21 @@ pub async fn serve<W: Wire>(
     if let Some(End { abuse: Some(abuse), .. }) = end {
         worker.shared.stats.abuse(worker.index, abuse);
     }
-    driver.link.borrow_mut().fail(end.map(|end| end.code));
+    driver.streams.link.borrow_mut().fail(end.map(|end| end.code));
     driver.last_words().await;
 }
 
 impl<W: Wire> Driver<'_, W> {
     /// Goes on until the connection is over, and says why if it was not by the client's wish.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<End>> {
-        self.link.borrow_mut().drive(context.waker());
-        let mut moved = false;
-        for _ in 0..READS {
-            moved |= match self.write(context) {
-                Poll::Ready(Err(())) => return Poll::Ready(None),
-                Poll::Ready(Ok(wrote)) => wrote,
-                Poll::Pending => false,
-            };
-            if self.link.borrow().out.is_clogged() {
-                return self.pause(context, moved);
+        let Driver { worker, client, streams, .. } = self;
+        match io::turn(context, worker, *client, &streams.link, |input| streams.take(worker, input)) {
+            Turn::Over(end) => Poll::Ready(end),
+            Turn::Still(moved) => self.pause(context, moved),
+            Turn::More => {
+                context.waker().wake_by_ref();
+                Poll::Pending
             }
-            match self.client.poll_readable(context) {
-                Poll::Pending => return self.pause(context, moved),
-                Poll::Ready(Err(_)) => return Poll::Ready(None),
-                Poll::Ready(Ok(())) => {}
-            }
-            let mut exchange = self.worker.exchanges.take();
-            let read = self.client.poll_read(context, exchange.inbound.spare());
-            let taken = match read {
-                Poll::Ready(Ok(bytes)) if bytes > 0 => {
-                    exchange.inbound.add(bytes);
-                    Some(self.take(exchange.inbound.filled()))
-                }
-                Poll::Ready(_) => None,
-                Poll::Pending => Some(Ok(())),
-            };
-            self.worker.exchanges.put(exchange);
-            match taken {
-                None => return Poll::Ready(None),
-                Some(Err(end)) => return Poll::Ready(Some(end)),
-                Some(Ok(())) => moved = true,
-            }
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    }
-
-    /// Writes what waits; says whether there was anything.
-    fn write(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, ()>> {
-        let mut wrote = false;
-        loop {
-            let mut link = self.link.borrow_mut();
-            if link.out.unsent().is_empty() {
-                if wrote {
-                    link.unblock();
-                }
-                return Poll::Ready(Ok(wrote));
-            }
-            match self.client.poll_write(context, &[IoSlice::new(link.out.unsent())]) {
-                Poll::Ready(Ok(bytes)) if bytes > 0 => {
-                    link.out.wrote(bytes);
-                    wrote = true;
-                }
-                Poll::Ready(_) => return Poll::Ready(Err(())),
-                Poll::Pending => {
-                    link.out.offered();
-                    return Poll::Pending;
-                }
-            }
-        }
-    }
-
-    /// Takes bytes that were read, and starts what they ask for.
-    fn take(&mut self, input: &[u8]) -> Result<(), End> {
-        let now = self.worker.timers.now();
-        let mut at = 0;
-        loop {
-            let mut link = self.link.borrow_mut();
-            let Some(event) = link.receive(input, &mut at, now)? else { return Ok(()) };
-            let mut exchange = self.worker.exchanges.take();
-            exchange.begin();
-            let (place, what) = match event {
-                Event::Request { place, request } => {
-                    let spare = exchange.inbound.spare();
-                    match spare.get_mut(..link.lines.bytes.len()) {
-                        Some(room) => {
-                            room.copy_from_slice(&link.lines.bytes);
-                            exchange.inbound.add(request.head.length);
-                            std::mem::swap(&mut exchange.fields, &mut link.lines.fields);
-                            (place, Ok(request.head))
-                        }
-                        None => (place, Err(Fault::HeadTooLong)),
-                    }
-                }
-                Event::Refused { place, fault } => (place, Err(fault)),
-            };
-            drop(link);
-            let client = Asking { handle: Handle::new(self.link.clone(), place) };
-            let task = work(self.worker.clone(), self.socket, self.peer.clone(), client, exchange, what, now);
-            tokio::task::spawn_local(task);
         }
     }
 
@@ -206,7 +125,7 @@ impl<W: Wire> Driver<'_, W> {
     fn pause(&mut self, context: &mut Context<'_>, moved: bool) -> Poll<Option<End>> {
         let worker = self.worker;
         if worker.is_draining() && !self.has_left && self.waits != Waits::Leaving {
-            self.link.borrow_mut().leave(false);
+            self.streams.link.borrow_mut().leave(false);
             self.waits = Waits::Leaving;
             worker.timers.arm(self.timer, worker.timers.now(), GRACE);
             // GOAWAY goes out at once.
@@ -214,7 +133,7 @@ impl<W: Wire> Driver<'_, W> {
             return Poll::Pending;
         }
         let expired = worker.timers.expired(self.timer);
-        let mut link = self.link.borrow_mut();
+        let mut link = self.streams.link.borrow_mut();
         if self.waits == Waits::Leaving {
             if !expired {
                 return Poll::Pending;
@@ -263,7 +182,9 @@ impl<W: Wire> Driver<'_, W> {
     fn arm(&self, waits: Waits) {
         let worker = self.worker;
         let view = worker.view();
-        let Some(settings) = view.listener(self.socket).map(|listener| &listener.settings) else { return };
+        let Some(settings) = view.listener(self.streams.socket).map(|listener| &listener.settings) else {
+            return;
+        };
         let after = match waits {
             Waits::Head => settings.head_timeout,
             Waits::Write => settings.stall_timeout,
@@ -279,7 +200,7 @@ impl<W: Wire> Driver<'_, W> {
     async fn last_words(&mut self) {
         let (worker, timer) = (self.worker, self.timer);
         worker.timers.arm(timer, worker.timers.now(), LINGER);
-        let written = poll_fn(|context| match self.write(context) {
+        let written = poll_fn(|context| match io::write(context, self.client, &self.streams.link) {
             Poll::Pending if worker.timers.expired(timer) => Poll::Ready(false),
             wrote => Poll::Ready(ready!(wrote).is_ok()),
         });
@@ -287,6 +208,39 @@ impl<W: Wire> Driver<'_, W> {
             let mut exchange = worker.exchanges.take();
             linger(self.client, exchange.inbound.spare(), || worker.timers.expired(timer)).await;
             worker.exchanges.put(exchange);
+        }
+    }
+}
+
+impl Streams {
+    /// Takes bytes that were read, and starts what they ask for.
+    fn take(&self, worker: &Rc<Worker>, input: &[u8]) -> Result<(), End> {
+        let now = worker.timers.now();
+        let mut at = 0;
+        loop {
+            let mut link = self.link.borrow_mut();
+            let Some(event) = link.receive(input, &mut at, now)? else { return Ok(()) };
+            let mut exchange = worker.exchanges.take();
+            exchange.begin();
+            let (place, what) = match event {
+                Event::Request { place, request } => {
+                    let spare = exchange.inbound.spare();
+                    match spare.get_mut(..link.lines.bytes.len()) {
+                        Some(room) => {
+                            room.copy_from_slice(&link.lines.bytes);
+                            exchange.inbound.add(request.head.length);
+                            std::mem::swap(&mut exchange.fields, &mut link.lines.fields);
+                            (place, Ok(request.head))
+                        }
+                        None => (place, Err(Fault::HeadTooLong)),
+                    }
+                }
+                Event::Refused { place, fault } => (place, Err(fault)),
+            };
+            drop(link);
+            let client = Asking { handle: Handle::new(self.link.clone(), place) };
+            let task = work(worker.clone(), self.socket, self.peer.clone(), client, exchange, what, now);
+            tokio::task::spawn_local(task);
         }
     }
 }

@@ -38,16 +38,6 @@ impl Handle {
         self.place
     }
 
-    /// Why the other side has ended it before its time.
-    pub(super) fn was_reset(&self) -> Option<Code> {
-        self.link.borrow().streams.peek(self.place).reset
-    }
-
-    /// The task that polls is woken when the stream moves.
-    pub(super) fn await_with(&self, context: &Context<'_>) {
-        self.link.borrow_mut().streams.at(self.place).await_with(context.waker());
-    }
-
     pub(super) fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut link = self.link.borrow_mut();
         let stream = link.streams.at(self.place);
@@ -134,6 +124,10 @@ impl Wire for Asking {
 
     fn reset(&mut self) {
         self.handle.reset(Code::Internal);
+    }
+
+    fn frames(&self) -> bool {
+        true
     }
 
     fn finish(&mut self, trailers: Option<Box<Lines>>) -> io::Result<()> {

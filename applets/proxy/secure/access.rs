@@ -141,7 +141,7 @@ mod tests {
             names: names.to_vec(),
             fingerprint: "ab".repeat(32),
         });
-        peer.tls = Some(Box::new(Secured { server_name: None, certificate }));
+        peer.tls = Some(Box::new(Secured { server_name: None, certificate, is_http2: false }));
         peer
     }
 

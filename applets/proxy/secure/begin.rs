@@ -57,7 +57,8 @@ pub(crate) async fn accept(
             let certificate = certificate
                 .and_then(|first| edgekit_tls::Certificate::parse(first.clone().into_owned()))
                 .map(|certificate| ClientCertificate::of(&certificate));
-            Some((session, Secured { server_name, certificate }))
+            let is_http2 = session.engine().alpn_protocol() == Some(b"h2");
+            Some((session, Secured { server_name, certificate, is_http2 }))
         }
         Err(error) => {
             worker.cells().handshake_errors.add(1);

@@ -88,12 +88,15 @@ pub(crate) fn load(
     }
     for (name, cluster) in config.cluster.iter().filter(|(_, cluster)| cluster.tls.enabled) {
         let kept = before.and_then(|(config, materials)| {
-            let same = config.cluster.get(name).is_some_and(|old| old.tls == cluster.tls);
+            let same = config
+                .cluster
+                .get(name)
+                .is_some_and(|old| old.tls == cluster.tls && old.protocol == cluster.protocol);
             materials.originations.get(name.as_str()).filter(|_| same)
         });
         let client = match kept {
             Some(kept) => Ok(kept.client.clone()),
-            None => origination(&cluster.tls).and_then(|options| {
+            None => origination(&cluster.tls, cluster.protocol).and_then(|options| {
                 Client::load(options, clock.clone()).map(|(client, said)| {
                     reports.extend(said);
                     Arc::new(client)
@@ -166,7 +169,7 @@ fn termination(tls: &ListenerTls) -> Option<ServerOptions> {
     })
 }
 
-fn origination(tls: &ClusterTls) -> Result<ClientOptions, edgekit_tls::Error> {
+fn origination(tls: &ClusterTls, protocol: Protocol) -> Result<ClientOptions, edgekit_tls::Error> {
     let names = tls.server_identities.iter().flatten().map(|name| NamePattern::parse(name));
     let identity =
         tls.cert_file.as_ref().map(|chain| PairSource::files(chain, tls.key_file.as_ref().unwrap_or(chain)));
@@ -174,7 +177,8 @@ fn origination(tls: &ClusterTls) -> Result<ClientOptions, edgekit_tls::Error> {
         trust: Trust { roots: Roots::from(tls.roots.as_str()), ..Trust::default() },
         server_names: names.collect::<Result<_, _>>()?,
         identity,
-        alpn: protocols(&tls.alpn),
+        // A server that does not know it says so in the handshake.
+        alpn: if protocol == Protocol::Http2 { protocols(&[protocol]) } else { protocols(&tls.alpn) },
         min_version: oldest(tls.min_version),
         key_log: false,
     })

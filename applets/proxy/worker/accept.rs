@@ -12,10 +12,11 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Worker;
-use crate::http1;
+use crate::config::Spoken;
 use crate::peer::Peer;
 use crate::secure;
 use crate::wire::Stream;
+use crate::{http1, http2};
 
 /// What accept(2) gets to find descriptors or memory again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -81,8 +82,23 @@ fn welcome(worker: &Rc<Worker>, socket: usize, stream: TcpStream, peer: SocketAd
         let _place = Place { worker: worker.clone(), timer };
         let mut peer = Peer::at(peer);
         let Some(stream) = secured(worker, socket, stream, &mut peer, timer).await else { return };
-        http1::serve(worker, socket, stream, peer, timer).await;
+        if speaks_http2(worker, socket, &peer) {
+            let early = worker.exchanges.take();
+            Box::pin(http2::serve(worker, socket, stream, peer, timer, early)).await;
+        } else {
+            http1::serve(worker, socket, stream, peer, timer).await;
+        }
     });
+}
+
+/// Whether the client will speak HTTP/2 without having to be looked at.
+fn speaks_http2(worker: &Worker, socket: usize, peer: &Peer) -> bool {
+    match &peer.tls {
+        Some(secured) => secured.is_http2,
+        None => {
+            worker.view().listener(socket).is_some_and(|listener| listener.settings.protocol == Spoken::Http2)
+        }
+    }
 }
 
 /// The connection as its listener wants it: as it is, or after a handshake.

@@ -29,6 +29,7 @@ pub(crate) use timers::Timers;
 use crate::balance::{Chooser, Dice};
 use crate::dates::Dates;
 use crate::health::{Checks, States};
+use crate::http2::Links;
 use crate::log::{LogLines, LogSink};
 use crate::resilience::{Budget, Budgets, RateLimits, RateStates};
 use crate::route::{Action, Route};
@@ -150,6 +151,8 @@ pub struct Worker {
     pub timers: Timers,
     /// Its idle connections to endpoints.
     pub pool: Pool,
+    /// Its shared connections to endpoints.
+    pub links: Links,
     /// Its buffers.
     pub exchanges: Exchanges,
     /// Its memory for records of TLS.
@@ -207,6 +210,7 @@ pub(crate) async fn run(
         index,
         timers: Timers::new(shared.clock.clone()),
         pool: Pool::default(),
+        links: Links::default(),
         exchanges: Exchanges::default(),
         spares: Rc::default(),
         log: RefCell::default(),

@@ -254,8 +254,13 @@ impl Connection {
         self.touch();
     }
 
-    /// True if nothing is sent or read any more.
-    pub(in crate::http2) fn is_dead(&self) -> bool {
-        self.is_dead
+    /// The other side serves no new streams.
+    pub(in crate::http2) fn is_leaving(&self) -> bool {
+        self.is_leaving
+    }
+
+    /// The other side lets streams become tunnels.
+    pub(in crate::http2) fn connects(&self) -> bool {
+        self.told.connect
     }
 }
