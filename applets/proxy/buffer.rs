@@ -20,6 +20,11 @@ impl Default for Buffer {
 }
 
 impl Buffer {
+    /// One that nothing fits in, and that needs no memory.
+    pub fn hollow() -> Buffer {
+        Buffer { bytes: Box::default(), start: 0, end: 0 }
+    }
+
     /// What is there.
     pub fn filled(&self) -> &[u8] {
         &self.bytes[self.start..self.end]

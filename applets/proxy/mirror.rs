@@ -10,7 +10,7 @@ use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::balance::Chooser;
+use crate::balance::{Chooser, Pick};
 use crate::route::Percent;
 use crate::snapshot::Cluster;
 use crate::upstream;
@@ -43,7 +43,7 @@ pub(crate) fn copy(
         return;
     }
     let place = cluster.and_then(|(cluster, chooser)| {
-        let chosen = chooser.pick(cluster, None, worker.timers.recent(), |_| false)?;
+        let chosen = chooser.pick(cluster, Pick::default(), worker.timers.recent(), |_| false)?;
         Some((cluster, cluster.endpoints.get(chosen.at)?.address))
     });
     let (Some((cluster, endpoint)), Some(body)) = (place, body) else {

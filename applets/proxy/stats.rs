@@ -102,6 +102,8 @@ pub struct WorkerCells {
     pub injected: Cell,
     /// Endpoints left out because of how they answered.
     pub ejections: Cell,
+    /// Requests that waited for their turn.
+    pub queued: Cell,
     /// Copies of requests that were sent.
     pub mirrored: Cell,
     /// Copies of requests that were not: too many, too long, or their cluster does not answer.
@@ -149,6 +151,7 @@ const SHOWN: &[(&str, &str, Read)] = &[
     ("edgekit_proxy_ejections_total", "Endpoints left out because of how they answered.", |cells| {
         &cells.ejections
     }),
+    ("edgekit_proxy_queued_total", "Requests that waited for their turn.", |cells| &cells.queued),
     ("edgekit_proxy_mirrored_total", "Copies of requests that were answered.", |cells| &cells.mirrored),
     ("edgekit_proxy_mirrors_lost_total", "Copies of requests that were not sent or answered.", |cells| {
         &cells.mirrors_lost

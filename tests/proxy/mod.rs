@@ -1,11 +1,13 @@
 //! `edgekit proxy`: the built binary between raw sockets.
 
+mod balancing;
 mod daemon;
 mod differential;
 mod framing;
 mod life;
 mod messages;
 mod origin;
+mod resilience;
 mod rotate;
 mod routing;
 mod tls;

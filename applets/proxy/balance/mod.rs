@@ -67,6 +67,15 @@ impl Tried {
     }
 }
 
+/// What a choice depends on beside the endpoints.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Pick {
+    /// The hash of the request's key, where it has one.
+    pub hash: Option<u64>,
+    /// The request has tried another endpoint before.
+    pub is_again: bool,
+}
+
 /// An endpoint that was chosen.
 #[derive(Debug)]
 pub struct Choice {
@@ -107,12 +116,11 @@ impl Chooser {
         matches!(self.kind, config::Balance::Ring | config::Balance::Maglev)
     }
 
-    /// An endpoint that `spared` does not hold back; none if it holds all. `hash` is that of the
-    /// request's key, where it has one.
+    /// An endpoint that `spared` does not hold back; none if it holds all.
     pub fn pick(
         &self,
         cluster: &Cluster,
-        hash: Option<u64>,
+        asker: Pick,
         now: Duration,
         spared: impl Fn(usize) -> bool,
     ) -> Option<Choice> {
@@ -121,7 +129,7 @@ impl Chooser {
             let first = match (count, self.kind) {
                 (0, _) => return None,
                 (1, _) => 0,
-                (_, config::Balance::RoundRobin) => self.turn() % count,
+                (_, config::Balance::RoundRobin) => self.turn(asker.is_again) % count,
                 _ => self.dice.below(count),
             };
             let found = (0..count).map(|step| (first + step) % count).find(|at| !spared(*at));
@@ -137,7 +145,7 @@ impl Chooser {
         let first = match count {
             0 => return None,
             1 => 0,
-            _ => self.first(members, hash, &spared),
+            _ => self.first(members, asker, &spared),
         };
         let found = (0..count).map(|step| (first + step) % count).find(|at| !spared(*at))?;
         let Member { at, state, .. } = &members.list[found];
@@ -145,15 +153,15 @@ impl Chooser {
     }
 
     /// The first choice among the members; a spared one only if chance would have it.
-    fn first(&self, members: &Members, hash: Option<u64>, spared: &impl Fn(usize) -> bool) -> usize {
+    fn first(&self, members: &Members, asker: Pick, spared: &impl Fn(usize) -> bool) -> usize {
         match self.kind {
-            config::Balance::RoundRobin => members.turn(self.turn()),
+            config::Balance::RoundRobin => members.turn(self.turn(asker.is_again)),
             config::Balance::Random => members.below(self.dice.roll()),
             config::Balance::LeastRequest => two::pick(members, &self.dice, spared, two::requests),
             config::Balance::PeakEwma => two::pick(members, &self.dice, spared, two::latency),
             config::Balance::Ring | config::Balance::Maglev => {
                 // A spared one passes its keys on to many, not to its neighbour alone.
-                let mut hash = hash.unwrap_or_else(|| self.dice.roll());
+                let mut hash = asker.hash.unwrap_or_else(|| self.dice.roll());
                 for _ in 0..Tried::MOST {
                     let at = members.find(hash);
                     if !spared(at) {
@@ -166,9 +174,13 @@ impl Chooser {
         }
     }
 
-    fn turn(&self) -> usize {
+    /// Whose turn it is. A second try takes nobody's turn: else it would be the same endpoint's that
+    /// is asked first every time.
+    fn turn(&self, is_again: bool) -> usize {
         let next = self.next.get();
-        self.next.set(next.wrapping_add(1));
+        if !is_again {
+            self.next.set(next.wrapping_add(1));
+        }
         next
     }
 }

@@ -49,11 +49,15 @@ pub(super) fn shares(count: usize, find: impl Fn(u64) -> usize) -> Vec<f64> {
 
 const NOW: Duration = Duration::from_secs(1000);
 
+fn keyed(key: u64) -> Pick {
+    Pick { hash: Some(xxh64(&key.to_le_bytes(), 0)), is_again: false }
+}
+
 /// How often each endpoint is chosen in so many picks.
 fn picks(chooser: &Chooser, cluster: &Cluster, times: usize, now: Duration) -> Vec<usize> {
     let mut counts = vec![0; cluster.endpoints.len()];
     for key in 0..times as u64 {
-        counts[chooser.pick(cluster, Some(xxh64(&key.to_le_bytes(), 0)), now, |_| false).unwrap().at] += 1;
+        counts[chooser.pick(cluster, keyed(key), now, |_| false).unwrap().at] += 1;
     }
     counts
 }
@@ -75,8 +79,8 @@ fn plain_ones_need_no_state() {
     assert!(!cluster.is_managed);
     let chooser = Chooser::new(config::Balance::RoundRobin, 7, None);
     assert_eq!(picks(&chooser, &cluster, 300, NOW), [100, 100, 100]);
-    assert_eq!(chooser.pick(&cluster, None, NOW, |at| at != 1).unwrap().at, 1);
-    assert!(chooser.pick(&cluster, None, NOW, |_| true).is_none());
+    assert_eq!(chooser.pick(&cluster, Pick::default(), NOW, |at| at != 1).unwrap().at, 1);
+    assert!(chooser.pick(&cluster, Pick::default(), NOW, |_| true).is_none());
     let chooser = Chooser::new(config::Balance::Random, 7, None);
     assert!(chi(&picks(&chooser, &cluster, 60_000, NOW), &[1, 1, 1]) < 13.9);
 }
@@ -110,7 +114,7 @@ fn the_less_loaded_of_two_is_taken() {
     let mut visits = Vec::new();
     // Nobody answers: what is in flight stays even, and far more so than by chance alone.
     for _ in 0..4000 {
-        let at = chooser.pick(&cluster, None, NOW, |_| false).unwrap().at;
+        let at = chooser.pick(&cluster, Pick::default(), NOW, |_| false).unwrap().at;
         visits.push(Visit::new(state.endpoint(cluster.endpoints[at].address, NOW), NOW));
     }
     let flights: Vec<u32> =
@@ -140,10 +144,7 @@ fn keys_stay_where_they_were() {
         let cluster = cluster(&format!("{EIGHT}\nbalance = \"{kind}\""));
         let (one, other) = (managed(&cluster, 1), managed(&cluster, 2));
         let find = |chooser: &Chooser, key: u64, spared: Option<usize>| {
-            chooser
-                .pick(&cluster, Some(xxh64(&key.to_le_bytes(), 0)), NOW, |at| Some(at) == spared)
-                .unwrap()
-                .at
+            chooser.pick(&cluster, keyed(key), NOW, |at| Some(at) == spared).unwrap().at
         };
         for key in 0..1000 {
             // All workers say the same.

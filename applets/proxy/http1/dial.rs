@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::asker::Asker;
 use super::fault::Fault;
 use super::session::Session;
-use crate::balance::{Choice, Chooser, Tried};
+use crate::balance::{Choice, Chooser, Pick, Tried};
 use crate::config::Protocol;
 use crate::health::{ClusterState, Report, Visit};
 use crate::resilience::{Budget, Means, Permit};
@@ -98,9 +98,10 @@ impl<W: Asker> Session<'_, W> {
         for _ in 0..TRIES {
             let address = |at: usize| cluster.endpoints.get(at).map(|endpoint| endpoint.address);
             let is_down = |at: usize| address(at).is_none_or(|address| worker.pool.is_down(address, now));
+            let pick = |is_again| Pick { hash, is_again };
             let chosen = chooser
-                .pick(cluster, hash, now, |at| tried.has(at) || is_down(at))
-                .or_else(|| chooser.pick(cluster, hash, now, |at| tried.has(at)));
+                .pick(cluster, pick(tried.count() > 0), now, |at| tried.has(at) || is_down(at))
+                .or_else(|| chooser.pick(cluster, pick(true), now, |at| tried.has(at)));
             let Some(Choice { at, state }) = chosen else { break };
             let Some(endpoint) = address(at) else { break };
             tried.add(at);
@@ -108,9 +109,13 @@ impl<W: Asker> Session<'_, W> {
             if may_be_kept && let Some(kept) = worker.pool.take(endpoint, now) {
                 return Ok(self.kept(kept, endpoint, visit));
             }
-            let permit = match self.place(way, endpoint).await? {
-                Place::Kept(kept) => return Ok(self.kept(kept, endpoint, visit)),
-                Place::New(permit) => permit,
+            let permit = match cluster.settings.limits.max_connections {
+                None => None,
+                // Rare: its memory is not every exchange's.
+                Some(most) => match Box::pin(self.place(way, most, endpoint)).await? {
+                    Place::Kept(kept) => return Ok(self.kept(kept, endpoint, visit)),
+                    Place::New(permit) => permit,
+                },
             };
             let began = worker.timers.now();
             let patience = way.patience(began, cluster.settings.connect_timeout);
@@ -158,16 +163,14 @@ impl<W: Asker> Session<'_, W> {
         .await
     }
 
-    /// A place for one more connection: at once where they are not limited, else once there is one.
-    async fn place(&self, way: &Way<'_>, endpoint: SocketAddr) -> Result<Place, Fault> {
+    /// A place for one more connection of `most`, once there is one.
+    async fn place(&self, way: &Way<'_>, most: u32, endpoint: SocketAddr) -> Result<Place, Fault> {
         let limits = &way.cluster.settings.limits;
         if way.cluster.settings.protocol == Protocol::Http2 {
             // Streams are limited as requests are; their connections by what servers allow.
             return Ok(Place::New(None));
         }
-        let (Some(most), Some(state)) = (limits.max_connections, way.chooser.state()) else {
-            return Ok(Place::New(None));
-        };
+        let Some(state) = way.chooser.state() else { return Ok(Place::New(None)) };
         if let Some(permit) = Permit::new(state, |breakers| &breakers.connections, most) {
             return Ok(Place::New(Some(permit)));
         }

@@ -74,7 +74,7 @@ impl<W: Asker> Session<'_, W> {
             }
             worker.cells().retries.add(1);
             if !pause.is_zero() {
-                tokio::time::sleep(pause).await;
+                Box::pin(tokio::time::sleep(pause)).await;
             }
             began = worker.timers.now();
             self.exchange.up.out.rewind();

@@ -12,6 +12,7 @@ mod dial;
 mod exchange;
 mod fault;
 mod field;
+mod hold;
 mod outgoing;
 mod pump;
 mod request;

@@ -218,7 +218,7 @@ impl<'a, W: Asker> Session<'a, W> {
             && fault.delay_share.takes(dice.roll())
         {
             self.worker.cells().injected.add(1);
-            tokio::time::sleep(delay).await;
+            Box::pin(tokio::time::sleep(delay)).await;
         }
         let abort = fault.abort.filter(|_| fault.abort_share.takes(dice.roll()))?;
         self.worker.cells().injected.add(1);
@@ -313,13 +313,12 @@ impl<'a, W: Asker> Session<'a, W> {
             trusted: listener.settings.trust_forwarded,
         };
         write::request(&mut up.out.head, bytes, head, fields, &client, &route.request, asked.upgrades);
-        up.start(head.body, matches!(head.body, BodyKind::Chunked | BodyKind::UntilEnd), limit);
         inbound.consume(head.length);
         if let Some(copy) = route.extras.as_ref().and_then(|extras| extras.mirror) {
             let body = match head.body {
                 BodyKind::Empty => Some(&[][..]),
                 BodyKind::Length(length) => {
-                    usize::try_from(length).ok().and_then(|l| inbound.filled().get(..l))
+                    usize::try_from(length).ok().and_then(|length| inbound.filled().get(..length))
                 }
                 _ => None,
             };
@@ -335,6 +334,19 @@ impl<'a, W: Asker> Session<'a, W> {
         let until =
             route.settings.timeout.map_or(Duration::MAX, |timeout| asked.began.saturating_add(timeout));
         let way = Way { listener, route, cluster, chooser, budget: view.budget(at), hash, until };
+        let (_turn, kept) = match self.hold(&way, head).await {
+            Ok(held) => held,
+            Err(fault) => {
+                asked.retry_after = u32::from(fault == Fault::Shed);
+                return self.refuse(fault, asked, Some((route, stats))).await;
+            }
+        };
+        if kept {
+            asked.body = BodyKind::Empty;
+        }
+        asked.is_idempotent |= route.retry().is_some_and(|retry| retry.any_method);
+        let chunked = matches!(asked.body, BodyKind::Chunked | BodyKind::UntilEnd);
+        self.exchange.up.start(asked.body, chunked, limit);
         match self.carry(&way, asked).await {
             Ok((outcome, next)) => {
                 self.count(asked, &outcome, route, Some(stats));

@@ -62,13 +62,15 @@ impl Shedder {
         semaphore.try_acquire_many_owned(weight).ok()
     }
 
-    /// Permits once it is this request's turn; none if the queue is full or the wait too long.
-    pub async fn wait(&self, settings: &Shed, weight: u32) -> Option<ShedPermit> {
+    /// Permits once it is this request's turn; none if the queue is full or the wait too long, by the
+    /// settings or by `patience`.
+    pub async fn wait(&self, settings: &Shed, weight: u32, patience: Duration) -> Option<ShedPermit> {
         let semaphore = self.semaphore(settings)?;
         let room = |waiting: u32| (waiting < settings.queue).then_some(waiting + 1);
         self.waiting.fetch_update(Ordering::AcqRel, Ordering::Relaxed, room).ok()?;
         let place = Waits(&self.waiting);
-        let got = tokio::time::timeout(settings.wait, semaphore.acquire_many_owned(weight)).await;
+        let got =
+            tokio::time::timeout(settings.wait.min(patience), semaphore.acquire_many_owned(weight)).await;
         drop(place);
         got.ok()?.ok()
     }
@@ -116,12 +118,13 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let (shedder, settings) = (Shedder::default(), settings(1));
+            let wait = |weight| shedder.wait(&settings, weight, Duration::MAX);
             let held = shedder.now(&settings, 3).unwrap();
             assert!(shedder.now(&settings, 2).is_none());
-            let (first, second) = tokio::join!(shedder.wait(&settings, 2), shedder.wait(&settings, 2));
+            let (first, second) = tokio::join!(wait(2), wait(2));
             assert!(first.is_none() && second.is_none());
             drop(held);
-            let got = shedder.wait(&settings, 4).await;
+            let got = wait(4).await;
             assert!(got.is_some() && shedder.waiting() == 0);
         });
     }

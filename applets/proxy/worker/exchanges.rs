@@ -26,6 +26,18 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// One without buffers, to stand where another will be.
+    pub fn hollow() -> Exchange {
+        Exchange {
+            inbound: Buffer::hollow(),
+            answer: Buffer::hollow(),
+            up: Pump::default(),
+            down: Pump::default(),
+            fields: Vec::new(),
+            note: Vec::new(),
+        }
+    }
+
     /// Forgets the request before; what is in the buffers stays.
     pub fn begin(&mut self) {
         self.note.clear();
