@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use crate::balance::HashKey;
 use crate::health::{HealthCheck, Outlier};
+use crate::l4::Passage;
 use crate::resilience::{Limits, RateLimit, Retry, Shed};
 use crate::route::{
     Authority, HeaderLine, HeaderName, HeaderTest, HostPattern, Injection, Mirror, PathPattern, Pattern,
@@ -42,6 +43,16 @@ edgekit_core::config! {
     pub struct Listener {
         /// Address and port
         restart address: SocketAddr, like "0.0.0.0:8080";
+        /// Where tcp goes
+        live cluster: Option<String>, like "database";
+        /// Where tcp goes by the host a TLS client asks for, unopened: HOST=CLUSTER
+        live server_names: Option<Vec<Passage>>, like ["db.example.com=database", "*.example.com=web"];
+        /// How long tcp waits for a client to ask for a host, which may wait for its server to speak first
+        live detect_timeout: Duration = "100ms", in "10ms"..="10s";
+        /// How long a connection of tcp may last; none is without limit
+        live max_lifetime: Option<Duration>, in "1s"..="30d", like "1d";
+        /// Whether each connection begins with a PROXY header, which is then believed
+        live proxy_protocol: Preface = "none";
         /// How long a client may keep a connection without a request
         live idle_timeout: Duration = "75s", in "1s"..="1d";
         /// How long a client may take to send the head of a request
@@ -54,7 +65,7 @@ edgekit_core::config! {
         live max_head: Size = "16KiB", in "1KiB"..="16KiB";
         /// The longest body of a request; none is without limit
         live max_body: Option<Size>, like "10MiB";
-        /// What clients speak, where TLS does not say it; 'auto' looks
+        /// What clients speak, where TLS does not say it; 'auto' looks, 'tcp' passes bytes on as they are
         live protocol: Spoken = "auto";
         /// What servers are told about the client
         live forwarded: Forwarded = "x-forwarded";
@@ -190,6 +201,8 @@ edgekit_core::config! {
         live shed: Shed;
         /// How it speaks TLS
         live tls: ClusterTls;
+        /// Tell servers of tcp whose connection it is, by a PROXY header
+        live proxy_protocol: Introduction = "none";
     }
 }
 
@@ -258,6 +271,8 @@ edgekit_core::words! {
         Http1 = "http/1.1",
         /// HTTP/2 alone, without asking first.
         Http2 = "h2",
+        /// Anything: bytes are passed on.
+        Tcp = "tcp",
     }
 }
 
@@ -278,6 +293,28 @@ edgekit_core::words! {
         Tls12 = "1.2",
         /// TLS 1.3 alone.
         Tls13 = "1.3",
+    }
+}
+
+edgekit_core::words! {
+    /// Whether a PROXY header comes first.
+    pub enum Preface {
+        /// No: what looks like one is the client's.
+        None = "none",
+        /// Yes: a connection without one is closed.
+        Require = "require",
+    }
+}
+
+edgekit_core::words! {
+    /// Which PROXY header is sent.
+    pub enum Introduction {
+        /// None.
+        None = "none",
+        /// A line of text.
+        V1 = "v1",
+        /// A block of bytes.
+        V2 = "v2",
     }
 }
 
@@ -357,6 +394,14 @@ static HEADER_LINE: Format = Format {
     read: |text| reading(HeaderLine::parse(text).map(|line| line.to_string())),
 };
 
+static PASSAGE: Format = Format {
+    name: "a host and a cluster",
+    shape: "db.example.com=database",
+    pattern: "^[^=]+=.+$",
+    numbers: false,
+    read: |text| reading(Passage::parse(text).map(|passage| passage.to_string())),
+};
+
 static WHO: Format = Format {
     name: "somebody",
     shape: "certified, spiffe://example.com/*, *.example.com, sha256:… or 10.0.0.0/8",
@@ -425,6 +470,7 @@ fn reading(canonical: Result<String, String>) -> Result<Reading, String> {
     canonical.map(|canonical| Reading { canonical, measure: None })
 }
 
+text_type!(Passage, &PASSAGE, |text| Passage::parse(text).ok());
 text_type!(Who, &WHO, |text| Who::parse(text).ok());
 text_type!(Address, &ADDRESS, |text| Address::parse(text).ok());
 text_type!(Seat, &SEAT, |text| Seat::parse(text).ok());
@@ -444,6 +490,11 @@ text_type!(Authority, &AUTHORITY, |text| Authority::parse(text).ok());
 pub fn listener(address: SocketAddr) -> Listener {
     Listener {
         address,
+        cluster: None,
+        server_names: None,
+        detect_timeout: Duration::from_millis(100),
+        max_lifetime: None,
+        proxy_protocol: Preface::None,
         idle_timeout: Duration::from_secs(75),
         head_timeout: Duration::from_secs(10),
         stall_timeout: Duration::from_secs(60),

@@ -19,6 +19,7 @@ mod entry;
 pub mod health;
 pub mod http1;
 pub mod http2;
+pub mod l4;
 mod log;
 mod manual;
 mod mirror;

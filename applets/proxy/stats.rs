@@ -85,6 +85,10 @@ pub struct WorkerCells {
     pub broken: Cell,
     /// Upgraded connections.
     pub tunnels: Cell,
+    /// Connections that did not begin with the PROXY header they must have.
+    pub header_errors: Cell,
+    /// Connections passed on as they are.
+    pub streams: Cell,
     /// Requests of clients whom a route is not for: refused, and only counted.
     pub denied: [Cell; 2],
     /// Connections of clients that were secured.
@@ -132,6 +136,10 @@ const SHOWN: &[(&str, &str, Read)] = &[
     ("edgekit_proxy_sent_bytes_total", "Bytes of bodies to clients.", |cells| &cells.sent),
     ("edgekit_proxy_broken_total", "Answers that broke off.", |cells| &cells.broken),
     ("edgekit_proxy_tunnels_total", "Connections that were upgraded.", |cells| &cells.tunnels),
+    ("edgekit_proxy_header_errors_total", "Connections without the PROXY header they must have.", |cells| {
+        &cells.header_errors
+    }),
+    ("edgekit_proxy_streams_total", "Connections passed on as they are.", |cells| &cells.streams),
     ("edgekit_proxy_denied_total", "Requests refused because of who asked.", |cells| &cells.denied[0]),
     ("edgekit_proxy_would_deny_total", "Requests that a shadow list would refuse.", |cells| &cells.denied[1]),
     ("edgekit_proxy_handshakes_total", "TLS handshakes of clients.", |cells| &cells.handshakes),

@@ -176,7 +176,8 @@ pub(crate) async fn connect(
     }
 }
 
-async fn make(worker: &Worker, cluster: &Cluster, endpoint: SocketAddr) -> io::Result<Stream> {
+/// The same for one who needs the connection alone.
+pub(crate) async fn make(worker: &Worker, cluster: &Cluster, endpoint: SocketAddr) -> io::Result<Stream> {
     let socket = if endpoint.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_nodelay(true)?;
     let stream = socket.connect(endpoint).await?;

@@ -38,6 +38,7 @@ pub use response::ResponseHead;
 pub use write::{Ending, decimal};
 
 use crate::http2;
+use crate::l4::Moved;
 use crate::peer::Peer;
 use crate::wire::{Wire, linger};
 use crate::worker::Worker;
@@ -84,7 +85,10 @@ pub async fn serve<W: Asker>(worker: &Rc<Worker>, socket: usize, mut client: W, 
                 return;
             }
             Next::Tunnel(server) => {
-                tunnel::run(worker, client, server, exchange, timer, tunnel).await;
+                let moved = Moved::default();
+                tunnel::run(worker, client, server, exchange, timer, tunnel, &moved).await;
+                worker.cells().received.add(moved.received.get());
+                worker.cells().sent.add(moved.sent.get());
                 return;
             }
         }

@@ -6,6 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::request::BodyKind;
+use crate::l4::Moved;
 use crate::wire::{Stream, Wire};
 use crate::worker::{Exchange, Worker};
 
@@ -23,7 +24,7 @@ struct Ended {
     down: bool,
 }
 
-/// Carries until the end; `patience` bounds the silence.
+/// Carries until the end; `patience` bounds the silence. What was carried is added to `moved`.
 pub(crate) async fn run<W: Wire>(
     worker: &Rc<Worker>,
     mut client: W,
@@ -31,11 +32,14 @@ pub(crate) async fn run<W: Wire>(
     mut exchange: Box<Exchange>,
     timer: u32,
     patience: Duration,
+    moved: &Moved,
 ) {
     let mut ended = Ended::default();
     loop {
         worker.timers.arm(timer, worker.timers.now(), patience);
         let round = carry(worker, &mut client, &mut server, &mut exchange, timer, patience, &mut ended).await;
+        moved.received.set(moved.received.get() + exchange.up.carried());
+        moved.sent.set(moved.sent.get() + exchange.down.carried());
         worker.exchanges.put(exchange);
         if matches!(round, Round::Over) {
             return;

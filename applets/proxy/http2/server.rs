@@ -16,6 +16,7 @@ use super::frame::Code;
 use super::io::{self, Turn};
 use super::stream::{Asking, Handle, Link};
 use crate::http1::{Fault, Next, RequestHead, Session, tunnel};
+use crate::l4::Moved;
 use crate::peer::Peer;
 use crate::wire::{Wire, linger};
 use crate::worker::{Exchange, Worker};
@@ -297,7 +298,10 @@ async fn work(
     match next {
         Some(Next::Tunnel(server)) => {
             let patience = listener.settings.tunnel_timeout;
-            tunnel::run(&worker, client, server, exchange, timer, patience).await;
+            let moved = Moved::default();
+            tunnel::run(&worker, client, server, exchange, timer, patience, &moved).await;
+            worker.cells().received.add(moved.received.get());
+            worker.cells().sent.add(moved.sent.get());
         }
         Some(_) => {
             drop(client);

@@ -104,6 +104,11 @@ impl<E: Engine> Session<E> {
         &mut self.tcp
     }
 
+    /// The socket, to be asked.
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.tcp
+    }
+
     pub(crate) fn engine(&self) -> &E {
         &self.engine
     }

@@ -20,6 +20,7 @@ pub use cell::SnapshotCell;
 pub use endpoint::{Endpoint, Seat};
 
 use crate::config;
+use crate::l4::Streams;
 use crate::route::{Route, Router};
 use crate::secure::{Materials, Origination, Termination};
 
@@ -104,6 +105,8 @@ pub struct Listener {
     pub router: Router,
     /// How it speaks TLS; none if it does not, or if that is not known yet.
     pub tls: Option<Termination>,
+    /// Where connections go; none if it speaks HTTP.
+    pub streams: Option<Streams>,
 }
 
 /// The compiled picture.
@@ -181,7 +184,9 @@ impl Snapshot {
             .map(|(name, settings)| {
                 let router = Router::build(name, &routes);
                 let tls = resources.materials.terminations.get(name).cloned();
-                let listener = Listener { name: name.clone(), settings: settings.clone(), router, tls };
+                let streams = Streams::build(settings, place);
+                let listener =
+                    Listener { name: name.clone(), settings: settings.clone(), router, tls, streams };
                 kept(&old.listeners, |old| old.name.cmp(name), listener)
             })
             .collect();

@@ -12,9 +12,11 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Worker;
-use crate::config::Spoken;
+use crate::config::{Preface, Spoken};
+use crate::l4::{self, Header, Passed};
 use crate::peer::Peer;
 use crate::secure;
+use crate::snapshot::Listener;
 use crate::wire::Stream;
 use crate::{http1, http2};
 
@@ -81,8 +83,32 @@ fn welcome(worker: &Rc<Worker>, socket: usize, stream: TcpStream, peer: SocketAd
         let timer = poll_fn(|context| Poll::Ready(worker.timers.enter(context.waker().clone()))).await;
         let _place = Place { worker: worker.clone(), timer };
         let mut peer = Peer::at(peer);
-        let Some(stream) = secured(worker, socket, stream, &mut peer, timer).await else { return };
-        if speaks_http2(worker, socket, &peer) {
+        let view = worker.view();
+        let Some(listener) = view.listener(socket) else { return };
+        let mut destination = None;
+        if listener.settings.proxy_protocol == Preface::Require {
+            match introduced(worker, listener, &stream, timer).await {
+                Some(ends) => {
+                    if let Some((from, to)) = ends {
+                        (peer, destination) = (Peer::at(from), Some(to));
+                    }
+                }
+                None => return,
+            }
+        }
+        let Some(stream) = secured(worker, listener, stream, &mut peer, timer).await else { return };
+        if listener.streams.is_some() {
+            let passed = Passed { peer, destination, socket, timer };
+            // Larger than what an idle connection of HTTP holds.
+            return Box::pin(l4::serve(worker, view, stream, passed)).await;
+        }
+        let is_http2 = match &peer.tls {
+            Some(secured) => secured.is_http2,
+            None => listener.settings.protocol == Spoken::Http2,
+        };
+        drop(view);
+        // Else whether it is HTTP/2 shows by what it begins with.
+        if is_http2 {
             let early = worker.exchanges.take();
             Box::pin(http2::serve(worker, socket, stream, peer, timer, early)).await;
         } else {
@@ -91,12 +117,19 @@ fn welcome(worker: &Rc<Worker>, socket: usize, stream: TcpStream, peer: SocketAd
     });
 }
 
-/// Whether the client will speak HTTP/2 without having to be looked at.
-fn speaks_http2(worker: &Worker, socket: usize, peer: &Peer) -> bool {
-    match &peer.tls {
-        Some(secured) => secured.is_http2,
-        None => {
-            worker.view().listener(socket).is_some_and(|listener| listener.settings.protocol == Spoken::Http2)
+/// Reads the PROXY header a connection must begin with; none if it does not.
+async fn introduced(
+    worker: &Rc<Worker>,
+    listener: &Listener,
+    stream: &TcpStream,
+    timer: u32,
+) -> Option<Option<(SocketAddr, SocketAddr)>> {
+    worker.timers.arm(timer, worker.timers.now(), listener.settings.head_timeout);
+    match Box::pin(l4::forwarded(worker, stream, timer)).await {
+        Some(Header::Whole { ends, .. }) => Some(ends),
+        _ => {
+            worker.cells().header_errors.add(1);
+            None
         }
     }
 }
@@ -104,13 +137,11 @@ fn speaks_http2(worker: &Worker, socket: usize, peer: &Peer) -> bool {
 /// The connection as its listener wants it: as it is, or after a handshake.
 async fn secured(
     worker: &Rc<Worker>,
-    socket: usize,
+    listener: &Listener,
     stream: TcpStream,
     peer: &mut Peer,
     timer: u32,
 ) -> Option<Stream> {
-    let view = worker.view();
-    let listener = view.listener(socket)?;
     let Some(termination) = &listener.tls else {
         // What is to be secured is not served in the clear while its certificate is missing.
         let is_clear = listener.settings.tls.cert_files.as_ref().is_none_or(Vec::is_empty);

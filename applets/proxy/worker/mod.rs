@@ -30,6 +30,7 @@ use crate::balance::{Chooser, Dice};
 use crate::dates::Dates;
 use crate::health::{Checks, States};
 use crate::http2::Links;
+use crate::l4::Pipes;
 use crate::log::{LogLines, LogSink};
 use crate::resilience::{Budget, Budgets, RateLimits, RateStates};
 use crate::route::{Action, Route};
@@ -157,6 +158,8 @@ pub struct Worker {
     pub exchanges: Exchanges,
     /// Its memory for records of TLS.
     pub(crate) spares: Rc<Spares>,
+    /// Its pipes for bytes that are passed on.
+    pub(crate) pipes: Pipes,
     /// Its lines for the access log.
     pub log: RefCell<LogLines>,
     /// The time as text.
@@ -213,6 +216,7 @@ pub(crate) async fn run(
         links: Links::default(),
         exchanges: Exchanges::default(),
         spares: Rc::default(),
+        pipes: Pipes::default(),
         log: RefCell::default(),
         dates: RefCell::new(Dates::new(shared.clock.clone())),
         dice: Dice::new(seed(&shared, index)),
@@ -274,6 +278,7 @@ async fn chores(worker: &Rc<Worker>) {
                 worker.flush_log();
                 worker.exchanges.shrink();
                 worker.spares.shrink();
+                worker.pipes.shrink();
             }
             let chores = busy.then(|| due.saturating_sub(now));
             let Some(after) = next.into_iter().chain(chores).min() else { return Poll::Pending };
