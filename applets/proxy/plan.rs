@@ -7,7 +7,7 @@ use std::sync::Arc;
 use edgekit_core::config::{Loaded, Named, Problem, Problems};
 use edgekit_core::{Error, text};
 
-use crate::config::{Config, Route};
+use crate::config::{Config, Introduction, Route, Speaks};
 use crate::route::clash;
 use crate::snapshot::{Address, Endpoint, Name, Resources, Seat};
 
@@ -49,6 +49,7 @@ pub(crate) fn checked(loaded: &Loaded) -> Result<Config, Problems> {
     };
     listeners(loaded, &config, &mut problems);
     secured(loaded, &config, &mut problems);
+    passed(loaded, &config, &mut problems);
     for (name, route) in &config.route {
         let complain = |key: &str, message: String| loaded.problem(&place("route", name, key), message);
         targets(&config, name, route, &complain, &mut problems);
@@ -108,6 +109,50 @@ fn listeners(loaded: &Loaded, config: &Config, problems: &mut Problems) {
             problems.push(loaded.problem(&place("listener", name, "address"), message));
         }
         seen.push((name, address));
+    }
+}
+
+/// What is said of connections that are passed on goes together.
+fn passed(loaded: &Loaded, config: &Config, problems: &mut Problems) {
+    for (name, listener) in &config.listener {
+        let complain = |key: &str, message: String| loaded.problem(&place("listener", name, key), message);
+        let hosts = listener.server_names.as_deref().unwrap_or_default();
+        let is_tcp = listener.protocol == Speaks::Tcp;
+        let said = [("cluster", listener.cluster.is_some()), ("server_names", !hosts.is_empty())];
+        match said.iter().find(|(_, said)| *said) {
+            Some((key, _)) if !is_tcp => {
+                let message = format!("listener '{name}' speaks HTTP, whose requests go by routes");
+                problems.push(complain(key, message).hint("add protocol = \"tcp\", or a route"));
+            }
+            None if is_tcp => {
+                let message = format!("listener '{name}' says nowhere to pass connections on to");
+                problems.push(complain("protocol", message).hint("add cluster = \"NAME\""));
+            }
+            _ => {}
+        }
+        let clusters = hosts.iter().map(|passage| ("server_names", &passage.cluster));
+        for (key, cluster) in clusters.chain(listener.cluster.iter().map(|cluster| ("cluster", cluster))) {
+            if !config.cluster.contains_key(cluster) {
+                let problem = complain(key, format!("there is no cluster '{cluster}'"));
+                problems.push(near(problem, cluster, config.cluster.keys()));
+            }
+        }
+        let wanted = |route: &Route| route.listeners.as_ref().is_some_and(|names| names.contains(name));
+        if let Some((route, _)) = config.route.iter().find(|(_, route)| is_tcp && wanted(route)) {
+            let message = format!("listener '{name}' passes connections on: it has no requests");
+            problems.push(loaded.problem(&place("route", route, "listeners"), message));
+        }
+    }
+    for (name, cluster) in &config.cluster {
+        let asked = |route: &Route| {
+            let shares = route.clusters.iter().flatten();
+            route.cluster.as_ref() == Some(name) || shares.into_iter().any(|share| share.cluster == *name)
+        };
+        if cluster.proxy_protocol != Introduction::None && config.route.values().any(asked) {
+            let message = "a route asks this cluster: its connections carry requests of many clients";
+            let problem = loaded.problem(&place("cluster", name, "proxy_protocol"), message);
+            problems.push(problem.hint("requests say whose they are: see the key forwarded of the listener"));
+        }
     }
 }
 

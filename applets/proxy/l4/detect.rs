@@ -5,7 +5,8 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
+use std::time::Duration;
 
 use rustix::net::{RecvFlags, recv};
 use tokio::io::Interest;
@@ -15,6 +16,9 @@ use super::address::{self, Header};
 use crate::secure::hello::{self, Hello, Wanted};
 use crate::worker::Worker;
 
+/// The first and the longest pause before another look at bytes that are not all there.
+const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20)];
+
 /// Shows `look` what has come, each time there is more of it, until it has seen enough. None if the client
 /// ended or took too long, or if `look` wants no more than it was shown.
 async fn watch<T>(
@@ -22,49 +26,46 @@ async fn watch<T>(
     stream: &TcpStream,
     timer: u32,
     most: usize,
-    mut look: impl FnMut(&[u8]) -> Option<Option<T>>,
+    look: impl FnMut(&[u8]) -> Option<Option<T>>,
 ) -> Option<T> {
     let mut scratch = worker.spares.take();
-    let mut seen = 0;
-    let found = poll_fn(|context| {
-        loop {
-            let into = scratch.room(most);
-            let into = &mut into[..most];
-            match peek(context, stream, into, seen) {
-                Poll::Ready(Ok(there)) if there > seen => {
-                    seen = there;
-                    if let Some(found) = look(&into[..there]) {
-                        return Poll::Ready(found);
-                    }
-                }
-                Poll::Ready(_) => return Poll::Ready(None),
-                Poll::Pending if worker.timers.expired(timer) => return Poll::Ready(None),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-    })
-    .await;
+    let found = watch_with(worker, stream, timer, &mut scratch.room(most)[..most], look).await;
     worker.spares.put(scratch);
     found
 }
 
-/// Copies what is there without taking it; waits while it is no more than was `seen`.
-fn peek(
-    context: &mut Context<'_>,
+async fn watch_with<T>(
+    worker: &Worker,
     stream: &TcpStream,
+    timer: u32,
     into: &mut [u8],
-    seen: usize,
-) -> Poll<io::Result<usize>> {
+    mut look: impl FnMut(&[u8]) -> Option<Option<T>>,
+) -> Option<T> {
+    let ([mut pause, longest], mut seen) = (PAUSES, 0);
     loop {
-        ready!(stream.poll_read_ready(context))?;
-        let looked = stream.try_io(Interest::READABLE, || {
-            let (there, _) = recv(stream, &mut *into, RecvFlags::PEEK)?;
-            // The same as before is nothing new: the next bytes raise readiness again.
-            if there > 0 && there == seen { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(there) }
+        let readable = poll_fn(|context| match stream.poll_read_ready(context) {
+            Poll::Pending if worker.timers.expired(timer) => Poll::Ready(None),
+            readable => readable.map(Result::ok),
         });
-        match looked {
+        readable.await?;
+        let peeked = stream.try_io(Interest::READABLE, || Ok(recv(stream, &mut *into, RecvFlags::PEEK)?.0));
+        match peeked {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            looked => return Poll::Ready(looked),
+            Err(_) | Ok(0) => return None,
+            Ok(there) if there > seen => {
+                [pause, _] = PAUSES;
+                seen = there;
+                if let Some(found) = look(&into[..there]) {
+                    return found;
+                }
+            }
+            Ok(_) if worker.timers.expired(timer) => return None,
+            Ok(_) => {
+                // The socket stays readable by what is left in it, and so raises no event for more: whoever
+                // reads it next must find it so. Few clients come in pieces, and those are looked at again.
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(longest);
+            }
         }
     }
 }

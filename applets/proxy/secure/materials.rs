@@ -67,9 +67,12 @@ pub(crate) fn load(
     let (mut materials, mut reports, mut problems) = (Materials::default(), Vec::new(), Problems::default());
     for (name, listener) in &config.listener {
         let tls = &listener.tls;
-        let Some(options) = termination(tls) else { continue };
+        let Some(options) = termination(listener) else { continue };
         let kept = before.and_then(|(config, materials)| {
-            let same = config.listener.get(name).is_some_and(|old| old.tls == *tls);
+            let same = config
+                .listener
+                .get(name)
+                .is_some_and(|old| old.tls == *tls && old.protocol == listener.protocol);
             materials.terminations.get(name.as_str()).filter(|_| same)
         });
         let made = match kept {
@@ -144,7 +147,13 @@ fn oldest(version: TlsVersion) -> MinVersion {
 }
 
 /// None without a certificate.
-fn termination(tls: &ListenerTls) -> Option<ServerOptions> {
+fn termination(listener: &config::Listener) -> Option<ServerOptions> {
+    let tls = &listener.tls;
+    // What is inside is the server's matter where bytes are passed on.
+    let alpn = match listener.protocol {
+        config::Speaks::Http => protocols(&tls.alpn),
+        config::Speaks::Tcp => Vec::new(),
+    };
     let (chains, keys) = (files(&tls.cert_files), files(&tls.key_files));
     let identity = |(at, chain): (usize, &PathBuf)| Identity {
         source: PairSource::files(chain, keys.get(at).unwrap_or(chain)),
@@ -163,7 +172,7 @@ fn termination(tls: &ListenerTls) -> Option<ServerOptions> {
     (!identities.is_empty()).then(|| ServerOptions {
         fallback: Fallback::First,
         clients,
-        alpn: protocols(&tls.alpn),
+        alpn,
         min_version: oldest(tls.min_version),
         ..ServerOptions::new(identities)
     })
