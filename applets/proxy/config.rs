@@ -279,8 +279,6 @@ edgekit_core::words! {
 edgekit_core::words! {
     /// A protocol inside TLS (ALPN).
     pub enum Protocol {
-        /// HTTP/2.
-        Http2 = "h2",
         /// HTTP/1.1.
         Http1 = "http/1.1",
         /// HTTP/2.

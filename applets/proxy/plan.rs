@@ -7,7 +7,7 @@ use std::sync::Arc;
 use edgekit_core::config::{Loaded, Named, Problem, Problems};
 use edgekit_core::{Error, text};
 
-use crate::config::{Config, Introduction, Route, Speaks};
+use crate::config::{Config, Introduction, Route, Spoken};
 use crate::route::clash;
 use crate::snapshot::{Address, Endpoint, Name, Resources, Seat};
 
@@ -117,7 +117,7 @@ fn passed(loaded: &Loaded, config: &Config, problems: &mut Problems) {
     for (name, listener) in &config.listener {
         let complain = |key: &str, message: String| loaded.problem(&place("listener", name, key), message);
         let hosts = listener.server_names.as_deref().unwrap_or_default();
-        let is_tcp = listener.protocol == Speaks::Tcp;
+        let is_tcp = listener.protocol == Spoken::Tcp;
         let said = [("cluster", listener.cluster.is_some()), ("server_names", !hosts.is_empty())];
         match said.iter().find(|(_, said)| *said) {
             Some((key, _)) if !is_tcp => {

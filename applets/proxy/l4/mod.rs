@@ -77,9 +77,8 @@ pub(crate) async fn serve(worker: &Rc<Worker>, view: Rc<View>, mut stream: Strea
     if let (Stream::Clear(tcp), true) = (&stream, streams.asks_for_names()) {
         // Who speaks first may be the server: then nothing is detected, and nobody waits long.
         worker.timers.arm(passed.timer, began, settings.detect_timeout);
-        match hello(worker, tcp, passed.timer).await {
-            Some(Wanted { server_name, .. }) => name = server_name,
-            None => {}
+        if let Some(Wanted { server_name, .. }) = hello(worker, tcp, passed.timer).await {
+            name = server_name;
         }
     }
     let mut ended = Ended::default();

@@ -151,8 +151,8 @@ fn termination(listener: &config::Listener) -> Option<ServerOptions> {
     let tls = &listener.tls;
     // What is inside is the server's matter where bytes are passed on.
     let alpn = match listener.protocol {
-        config::Speaks::Http => protocols(&tls.alpn),
-        config::Speaks::Tcp => Vec::new(),
+        config::Spoken::Tcp => Vec::new(),
+        _ => protocols(&tls.alpn),
     };
     let (chains, keys) = (files(&tls.cert_files), files(&tls.key_files));
     let identity = |(at, chain): (usize, &PathBuf)| Identity {
