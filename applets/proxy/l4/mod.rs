@@ -25,7 +25,7 @@ pub(crate) use detect::{forwarded, hello};
 pub(crate) use splice::Pipes;
 pub use streams::{Passage, Streams};
 
-use crate::balance::{Choice, Tried, xxh64};
+use crate::balance::{Choice, Pick, Tried, xxh64};
 use crate::config;
 use crate::health::{Report, Visit};
 use crate::http1::{Fault, tunnel};
@@ -136,9 +136,10 @@ async fn dial(
         let now = worker.timers.now();
         let address = |at: usize| cluster.endpoints.get(at).map(|endpoint| endpoint.address);
         let is_down = |at: usize| address(at).is_none_or(|address| worker.pool.is_down(address, now));
+        let wanted = Pick { hash, is_again: tried.count() > 0 };
         let chosen = chooser
-            .pick(cluster, hash, now, |at| tried.has(at) || is_down(at))
-            .or_else(|| chooser.pick(cluster, hash, now, |at| tried.has(at)));
+            .pick(cluster, wanted, now, |at| tried.has(at) || is_down(at))
+            .or_else(|| chooser.pick(cluster, Pick { is_again: true, ..wanted }, now, |at| tried.has(at)));
         let Some(Choice { at, state }) = chosen else { break };
         let Some(endpoint) = address(at) else { break };
         tried.add(at);
