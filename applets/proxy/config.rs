@@ -33,6 +33,8 @@ edgekit_core::config! {
         live route: Named<Route>;
         /// Servers that answer alike
         live cluster: Named<Cluster>;
+        /// Memory the process may hold; at its end requests are refused rather than more taken
+        live max_rss: Option<Size>, in "8MiB"..="1TiB", like "64MiB";
         /// A line for each request
         live access_log: AccessLog;
     }

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::health::States;
 use crate::names::Names;
-use crate::resilience::{Budgets, RateStates};
+use crate::resilience::{self, Budgets, Memory, RateStates};
 use crate::secure::{self, Materials};
 use crate::snapshot::{Name, Resources, Snapshot, SnapshotCell};
 use crate::stats::Stats;
@@ -147,17 +147,20 @@ impl Proxy {
             states: States::default(),
             rates: RateStates::default(),
             budgets: Budgets::default(),
+            memory: Memory::default(),
             log: sink,
             open: AtomicUsize::new(0),
             most_open: most_open(),
         });
         scope.spawn(writer.run());
         shared.log.open(&config.access_log).await?;
+        shared.memory.limit(config.max_rss.map(|size| size.0));
         let (configs, receiver) = watch::channel(config);
         let mut names = Names::new(scope.resolver().clone(), shared.clone(), receiver);
         // What is in a file on this machine is known at once; the network may take its time.
         let _late = tokio::time::timeout(NAMES, names.round()).await;
         scope.spawn(names.run());
+        scope.spawn(resilience::watch_memory(shared.clone(), self.workers));
         let mut sockets: Vec<Vec<(Name, TcpListener)>> = (0..self.workers).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
         for name in &self.names {
@@ -202,6 +205,7 @@ impl Proxy {
         }
         // Also where nothing changed: whoever moved the file away wants a new one.
         running.shared.log.open(&good.config.access_log).await?;
+        running.shared.memory.limit(good.config.max_rss.map(|size| size.0));
         let before = running.shared.snapshot.get();
         let resources = self.resources(&good, Some(before.resources()));
         // Whoever asks for a reload does not want to wait for the watch.

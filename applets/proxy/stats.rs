@@ -34,6 +34,11 @@ impl Cell {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_sub(amount), Ordering::Relaxed);
     }
 
+    /// Lets it stand at `value`. Only the owning worker may call it.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
     /// What it stands at.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
@@ -108,6 +113,12 @@ pub struct WorkerCells {
     pub ejections: Cell,
     /// Requests that waited for their turn.
     pub queued: Cell,
+    /// Requests refused for want of memory.
+    pub memory_refusals: Cell,
+    /// Exchanges cut for want of memory.
+    pub memory_cuts: Cell,
+    /// Exchanges in use, now.
+    pub exchanges: Cell,
     /// Copies of requests that were sent.
     pub mirrored: Cell,
     /// Copies of requests that were not: too many, too long, or their cluster does not answer.
@@ -160,6 +171,12 @@ const SHOWN: &[(&str, &str, Read)] = &[
         &cells.ejections
     }),
     ("edgekit_proxy_queued_total", "Requests that waited for their turn.", |cells| &cells.queued),
+    ("edgekit_proxy_memory_refusals_total", "Requests refused for want of memory.", |cells| {
+        &cells.memory_refusals
+    }),
+    ("edgekit_proxy_memory_cuts_total", "Exchanges that stood still, cut for want of memory.", |cells| {
+        &cells.memory_cuts
+    }),
     ("edgekit_proxy_mirrored_total", "Copies of requests that were answered.", |cells| &cells.mirrored),
     ("edgekit_proxy_mirrors_lost_total", "Copies of requests that were not sent or answered.", |cells| {
         &cells.mirrors_lost

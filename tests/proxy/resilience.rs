@@ -37,6 +37,18 @@ fn nobody() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
+/// Waits until a series stands at `wanted`: it is counted after the answer is out.
+#[track_caller]
+fn settles(proxy: &Proxy, series: &str, wanted: u64) {
+    for _ in 0..200 {
+        if proxy.metric(series) == wanted {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(proxy.metric(series), wanted, "{series}");
+}
+
 #[test]
 fn another_endpoint_is_tried() {
     let (ill, well) = (Origin::saying(ILL), Origin::mirror());
@@ -46,7 +58,7 @@ fn another_endpoint_is_tried() {
     for _ in 0..20 {
         assert_eq!(get(&mut client).0, 200);
     }
-    assert_eq!(tried.metric("edgekit_proxy_retries_total"), 10);
+    settles(&tried, "edgekit_proxy_retries_total", 10);
     // A body that is small is sent again, where the method does no harm twice.
     for _ in 0..10 {
         let (status, body) = ask(&mut client, "PUT /x", "Content-Length: 4\r\n\r\nbody");
@@ -102,14 +114,14 @@ fn a_request_and_a_try_have_their_time() {
     let began = Instant::now();
     assert_eq!(get(&mut whole.client()).0, 504);
     assert!((200..1500).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
-    assert_eq!(whole.metric("edgekit_proxy_faults_total{reason=\"request_timeout\"}"), 1);
+    settles(&whole, "edgekit_proxy_faults_total{reason=\"request_timeout\"}", 1);
     let route = "retry = { on = [\"timeout\"], try_timeout = \"100ms\", budget_least = 1000 }";
     let tried = proxy(&[at(&slow), at(&well)], route, "");
     let mut client = tried.client();
     for _ in 0..4 {
         assert_eq!(get(&mut client).0, 200);
     }
-    assert_eq!(tried.metric("edgekit_proxy_retries_total"), 2);
+    settles(&tried, "edgekit_proxy_retries_total", 2);
 }
 
 /// Counts connections and requests that are there at a time.
@@ -172,7 +184,7 @@ fn what_is_too_much_is_refused_at_once() {
     let refused = statuses.iter().filter(|status| **status == 503).count();
     assert!(refused > 0 && statuses.iter().all(|status| matches!(status, 200 | 503)), "{statuses:?}");
     assert_eq!(counts[3].load(Ordering::SeqCst), 4);
-    assert_eq!(proxy.metric("edgekit_proxy_faults_total{reason=\"overflow\"}"), refused as u64);
+    settles(&proxy, "edgekit_proxy_faults_total{reason=\"overflow\"}", refused as u64);
 }
 
 #[test]
@@ -218,5 +230,69 @@ fn who_cannot_be_connected_to_is_passed_over() {
     for _ in 0..20 {
         assert_eq!(get(&mut client).0, 200);
     }
-    assert_eq!(proxy.metric("edgekit_proxy_ejections_total"), 1);
+    settles(&proxy, "edgekit_proxy_ejections_total", 1);
+}
+
+#[test]
+fn memory_is_held_under_slow_readers() {
+    // Answers more than any socket takes.
+    let origin = Origin::new(|mut stream| {
+        let mut seen = Vec::new();
+        while read_request(&mut stream, &mut seen).is_some() {
+            let body = vec![b'x'; 16 << 20];
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).is_err() {
+                return;
+            }
+        }
+    });
+    let text = format!(
+        "[cluster.app]\nendpoints = [\"{}\"]\n[route.all]\nstatus = 200\n[route.big]\npath = \"/big\"\ncluster = \"app\"\n",
+        origin.address
+    );
+    let proxy = Proxy::with(&text);
+    let resident = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", proxy.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().trim();
+        line.strip_suffix(" kB").unwrap().parse::<u64>().unwrap()
+    };
+    // What this build needs at rest, and room for some forty exchanges.
+    assert_eq!(get(&mut proxy.client()).0, 200);
+    let limit = resident() * 100 / 79 + 1500;
+    let text = format!("max_rss = \"{limit}KiB\"\n[listener.web]\naddress = \"127.0.0.1:0\"\n{text}");
+    std::fs::write(proxy.scratch.join("proxy.toml"), text).unwrap();
+    proxy.reload().ends(0);
+    let mut readers: Vec<Client> = Vec::new();
+    for _ in 0..300 {
+        let mut client = proxy.client();
+        // Turned away at once, or later.
+        if client.stream.write_all(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n").is_ok() {
+            readers.push(client);
+        }
+    }
+    let began = Instant::now();
+    let mut most = 0;
+    while began.elapsed() < Duration::from_millis(2500) {
+        most = most.max(resident());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(most < limit * 110 / 100, "{most} of {limit}");
+    let acted = ["refusals", "cuts"].map(|word| proxy.metric(&format!("edgekit_proxy_memory_{word}_total")));
+    assert!(
+        acted.iter().sum::<u64>() > 0 || proxy.metric("edgekit_proxy_turned_away_total") > 0,
+        "{acted:?}"
+    );
+    drop(readers);
+    // And it serves again.
+    let began = Instant::now();
+    loop {
+        let mut client = proxy.client();
+        let sent = client.stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        let ended = client.stream.shutdown(std::net::Shutdown::Write);
+        if sent.is_ok() && ended.is_ok() && client.rest().starts_with("HTTP/1.1 200 ") {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }

@@ -295,6 +295,7 @@ impl<W: Asker> Session<'_, W> {
         self.client.answer(&mut down.out.head, bytes, head, fields, &way.route.response, chunked, ending);
         answer.consume(head.length);
         down.start(head.body, chunked, u64::MAX);
+        let mut moved = worker.timers.recent();
         let arrived = poll_fn(|context| {
             if upload == Upload::Runs && self.upload(context, &mut server.stream, &mut upload).is_err() {
                 upload = Upload::Refused;
@@ -305,9 +306,17 @@ impl<W: Asker> Session<'_, W> {
             }
             if down.has_moved() | up.has_moved() {
                 let now = worker.timers.now();
+                moved = now;
                 worker.timers.arm(timer, now, way.patience(now, way.listener.settings.stall_timeout));
             }
-            if worker.timers.expired(timer) { Poll::Ready(Err(Broken::Source)) } else { Poll::Pending }
+            let gives_up = worker.gives_up(moved);
+            if gives_up {
+                worker.cells().memory_cuts.add(1);
+            }
+            if gives_up || worker.timers.expired(timer) {
+                return Poll::Ready(Err(Broken::Source));
+            }
+            Poll::Pending
         })
         .await;
         let ended = worker.timers.now();

@@ -22,6 +22,7 @@ pub(crate) mod tunnel;
 mod write;
 
 use std::future::poll_fn;
+use std::io::IoSlice;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -62,6 +63,10 @@ pub async fn serve<W: Asker>(worker: &Rc<Worker>, socket: usize, mut client: W, 
             return;
         }
         let was_first = std::mem::take(&mut is_first);
+        if worker.is_full() {
+            turn_away(&mut client).await;
+            return;
+        }
         let mut exchange = worker.exchanges.take();
         let next =
             Session { worker, socket, client: &mut client, peer: &peer, timer, exchange: &mut exchange }
@@ -122,9 +127,29 @@ async fn has_bytes<W: Wire>(
             drains = true;
             worker.timers.arm(timer, worker.timers.now(), worker.idle_time(patience));
         }
-        if worker.timers.expired(timer) { Poll::Ready(false) } else { Poll::Pending }
+        if worker.timers.expired(timer) || worker.is_tight() { Poll::Ready(false) } else { Poll::Pending }
     })
     .await
+}
+
+/// Refuses a request that there is no memory to read. A client that does not take so little at once
+/// gets nothing.
+async fn turn_away<W: Asker>(client: &mut W) {
+    const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
+                             content-length: 0\r\n\r\n";
+    let mut scratch = [0; 512];
+    poll_fn(|context| {
+        let sent = client.poll_write(context, &[IoSlice::new(REFUSAL)]);
+        // What was read is not answered by a reset.
+        for _ in 0..64 {
+            if !matches!(client.poll_read(context, &mut scratch), Poll::Ready(Ok(bytes)) if bytes > 0) {
+                break;
+            }
+        }
+        let ended = client.poll_end(context);
+        Poll::Ready((sent.is_ready(), ended.is_ready()))
+    })
+    .await;
 }
 
 async fn end<W: Wire>(worker: &Worker, client: &mut W, timer: u32, scratch: &mut [u8]) {

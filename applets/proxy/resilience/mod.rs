@@ -6,12 +6,15 @@
 
 mod breaker;
 mod budget;
+mod memory;
 mod rate;
 mod retry;
 mod shed;
 
 pub use breaker::{Breakers, Gate, Limits, Permit};
 pub use budget::{Budget, Budgets};
+pub(crate) use memory::watch as watch_memory;
+pub use memory::{Memory, Stage};
 pub use rate::{RateBy, RateLimit, RateLimits, RateStates};
 pub use retry::{Means, Retry, RetryOn, Tries, Why};
 pub use shed::{Shed, ShedPermit, Shedder};

@@ -67,7 +67,7 @@ fn welcome(worker: &Rc<Worker>, socket: usize, stream: TcpStream, peer: SocketAd
     let cells = worker.cells();
     cells.accepted.add(1);
     let shared = &worker.shared;
-    if shared.open.fetch_add(1, Ordering::Relaxed) >= shared.most_open {
+    if shared.open.fetch_add(1, Ordering::Relaxed) >= shared.most_open || worker.is_tight() {
         shared.open.fetch_sub(1, Ordering::Relaxed);
         cells.turned_away.add(1);
         return;

@@ -32,7 +32,7 @@ use crate::health::{Checks, States};
 use crate::http2::Links;
 use crate::l4::Pipes;
 use crate::log::{LogLines, LogSink};
-use crate::resilience::{Budget, Budgets, RateLimits, RateStates};
+use crate::resilience::{Budget, Budgets, Memory, RateLimits, RateStates, Stage};
 use crate::route::{Action, Route};
 use crate::secure::Spares;
 use crate::snapshot::{Cluster, Listener, Snapshot, SnapshotCell};
@@ -58,6 +58,8 @@ pub struct Shared {
     pub rates: RateStates,
     /// Second tries that are left to routes.
     pub budgets: Budgets,
+    /// What memory allows.
+    pub memory: Memory,
     /// Where the access log goes.
     pub log: LogSink,
     /// Connections of clients, now.
@@ -172,6 +174,8 @@ pub struct Worker {
     view: RefCell<Rc<View>>,
     draining: Cell<bool>,
     connections: Cell<usize>,
+    /// When a request was last refused for want of memory.
+    pressed: Cell<Option<Duration>>,
 }
 
 impl Worker {
@@ -225,6 +229,7 @@ pub(crate) async fn run(
         view: RefCell::new(view),
         draining: Cell::new(false),
         connections: Cell::new(0),
+        pressed: Cell::new(None),
         shared,
     });
     let mut tasks = JoinSet::new();
@@ -270,6 +275,7 @@ async fn chores(worker: &Rc<Worker>) {
         loop {
             let next = worker.timers.turn(context.waker());
             let now = worker.timers.now();
+            worker.spare_memory();
             let waits = worker.pool.len() > 0 || !worker.log.borrow().is_empty();
             let mut busy = worker.connections.get() > 0 || waits;
             if now >= due {
@@ -291,7 +297,66 @@ async fn chores(worker: &Rc<Worker>) {
     .await
 }
 
+/// Connections of a worker that are served however short memory is.
+const FEW: usize = 16;
+/// How long an exchange may stand still where memory is needed for others.
+const STILL: Duration = Duration::from_secs(1);
+
 impl Worker {
+    /// Gives up what memory is too short for. Looked at once a chore, and at each refusal.
+    fn spare_memory(&self) {
+        self.cells().exchanges.set(self.exchanges.in_use() as u64);
+        let stage = self.shared.memory.stage();
+        if stage == Stage::Calm && !self.exchanges.is_lean() {
+            return;
+        }
+        self.exchanges.lean(stage >= Stage::Lean);
+        if stage >= Stage::Lean {
+            self.pool.clear();
+        }
+        if stage >= Stage::Tight {
+            self.press();
+        }
+    }
+
+    /// Lets whoever waits look at [`Worker::is_short`], once a second at most.
+    fn press(&self) {
+        let now = self.timers.recent();
+        if self.pressed.get().is_none_or(|before| now.saturating_sub(before) >= STILL) {
+            self.pressed.set(Some(now));
+            self.timers.wake_all();
+        }
+    }
+
+    /// True if there is no memory for one more exchange.
+    pub fn is_full(&self) -> bool {
+        let allowed = self.shared.memory.allowed();
+        if allowed == usize::MAX {
+            return false;
+        }
+        let in_use = self.exchanges.in_use();
+        self.cells().exchanges.set(in_use as u64);
+        let is_full = in_use >= allowed;
+        if is_full {
+            self.cells().memory_refusals.add(1);
+            self.press();
+        }
+        is_full
+    }
+
+    /// True if an exchange that has stood still since `moved` is to be given up for others.
+    pub fn gives_up(&self, moved: Duration) -> bool {
+        let recent = self.timers.recent();
+        let is_pressed = self.pressed.get().is_some_and(|when| recent.saturating_sub(when) < STILL);
+        is_pressed && recent.saturating_sub(moved) >= STILL
+    }
+
+    /// True if clients that are idle must go, and no new one may come. A few are served whatever
+    /// memory is left: what an allocator keeps for itself is not theirs to pay for.
+    pub fn is_tight(&self) -> bool {
+        self.connections.get() > FEW && self.shared.memory.stage() == Stage::Tight
+    }
+
     fn flush_log(&self) {
         let lost = self.log.borrow_mut().flush(&self.shared.log);
         self.cells().lines_lost.add(lost);
