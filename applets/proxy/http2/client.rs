@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use super::asked::Asked;
 use super::connection::{Connection, Limits, Role};
+use super::frame::Code;
 use super::io::{self as bytes, Turn};
 use super::stream::{Handle, Link};
 use crate::buffer::CAPACITY;
@@ -155,10 +156,9 @@ async fn drive(
     patience: Duration,
 ) {
     let timer = poll_fn(|context| Poll::Ready(worker.timers.enter(context.waker().clone()))).await;
-    let mut was_busy = true;
-    worker.timers.arm(timer, worker.timers.now(), STALL);
+    let mut armed = None;
     let end =
-        poll_fn(|context| poll(context, &worker, &mut stream, &link, timer, patience, &mut was_busy)).await;
+        poll_fn(|context| poll(context, &worker, &mut stream, &link, timer, patience, &mut armed)).await;
     worker.links.remove(&key, &link);
     link.borrow_mut().fail(end);
     // The server may already be gone: what it does not take now it does not need.
@@ -174,8 +174,8 @@ fn poll(
     link: &Link,
     timer: u32,
     patience: Duration,
-    was_busy: &mut bool,
-) -> Poll<Option<super::frame::Code>> {
+    armed: &mut Option<Duration>,
+) -> Poll<Option<Code>> {
     let now = worker.timers.now();
     let take = |input: &[u8]| {
         let mut at = 0;
@@ -190,21 +190,22 @@ fn poll(
             return Poll::Pending;
         }
     };
-    let mut open = link.borrow_mut();
+    let open = link.borrow();
     let is_idle = open.streams.len() == 0;
     if is_idle && (open.is_leaving() || worker.is_draining()) {
-        return Poll::Ready(Some(super::frame::Code::None));
+        return Poll::Ready(Some(Code::None));
     }
     // Streams have deadlines of their own; the connection has one while nothing else looks after it.
-    let waits = is_idle || open.is_in_head() || !open.out.unsent().is_empty();
-    if waits && *was_busy == is_idle || waits && moved {
-        worker.timers.arm(timer, now, if is_idle { patience } else { STALL });
-    } else if waits && worker.timers.expired(timer) {
-        return Poll::Ready(Some(super::frame::Code::None));
+    let waits = match () {
+        () if is_idle => Some(patience),
+        () if open.is_in_head() || !open.out.unsent().is_empty() => Some(STALL),
+        () => None,
+    };
+    if let Some(after) = waits.filter(|_| waits != *armed || moved) {
+        worker.timers.arm(timer, now, after);
+    } else if waits.is_some() && worker.timers.expired(timer) {
+        return Poll::Ready(Some(Code::None));
     }
-    *was_busy = !is_idle;
-    if is_idle {
-        open.rest();
-    }
+    *armed = waits;
     Poll::Pending
 }

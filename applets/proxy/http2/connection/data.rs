@@ -125,6 +125,11 @@ impl Connection {
                 }
             }
         }
+        if stream.at * 2 >= stream.data.len() {
+            // What was read goes before it is as much as what is left.
+            stream.data.drain(..stream.at);
+            stream.at = 0;
+        }
         stream.data.extend_from_slice(text);
         stream.wake();
         Ok(())

@@ -10,6 +10,8 @@ mod data;
 mod heads;
 mod outbox;
 mod send;
+#[cfg(test)]
+mod tests;
 
 use std::task::Waker;
 use std::time::Duration;
