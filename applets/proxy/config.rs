@@ -37,6 +37,8 @@ edgekit_core::config! {
         live max_rss: Option<Size>, in "8MiB"..="1TiB", like "64MiB";
         /// A line for each request
         live access_log: AccessLog;
+        /// Files of Lua hooks, asked in this order: edgekit-rules(7)
+        live hooks: Option<Vec<PathBuf>>, like ["/etc/edgekit/hooks/site.luau"];
     }
 }
 

@@ -65,7 +65,7 @@ fn load(source: &Source, ctx: &mut Ctx) -> Result<Good, Error> {
 }
 
 fn check(source: Source, ctx: &mut Ctx) -> Result<Exit, Error> {
-    let Good { loaded, config, materials, said } = load(&source, ctx)?;
+    let Good { loaded, config, materials, said, .. } = load(&source, ctx)?;
     let expired = certs::expired(&loaded, &materials, ctx.clock());
     if let Err(problems) = expired.or(()) {
         return Err(problems.show(ctx));

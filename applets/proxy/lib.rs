@@ -17,8 +17,14 @@ pub mod config;
 mod dates;
 mod entry;
 pub mod health;
+#[cfg(feature = "hooks")]
+mod hooks;
+#[cfg(not(feature = "hooks"))]
+#[path = "hooks/absent.rs"]
+mod hooks;
 pub mod http1;
 pub mod http2;
+pub mod judge;
 pub mod l4;
 mod log;
 mod manual;

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::health::States;
+use crate::hooks::{self, Hooked};
 use crate::names::Names;
 use crate::resilience::{self, Budgets, Memory, RateStates};
 use crate::secure::{self, Materials};
@@ -51,6 +52,8 @@ pub(crate) struct Good {
     pub(crate) materials: Materials,
     /// What is to be said of them once there is a log.
     pub(crate) said: Vec<Report>,
+    /// Its hooks.
+    hooks: Option<Hooked>,
 }
 
 impl Good {
@@ -60,9 +63,11 @@ impl Good {
     /// Every fault, at its place.
     pub(crate) fn check(loaded: Loaded, before: Option<&Good>, clock: &Clock) -> Result<Good, Problems> {
         let config = plan::checked(&loaded)?;
+        let paths = config.hooks.as_deref().unwrap_or_default();
+        let hooks = hooks::load(&loaded, paths, before.and_then(|good| good.hooks.as_ref()), clock)?;
         let before = before.map(|good| (&good.config, &good.materials));
         let (materials, said) = secure::load(&loaded, &config, before, clock)?;
-        Ok(Good { loaded, config, materials, said })
+        Ok(Good { loaded, config, materials, said, hooks })
     }
 }
 
@@ -107,6 +112,7 @@ impl Proxy {
     fn resources(&self, good: &Good, before: Option<&Resources>) -> Resources {
         let mut resources = plan::resources(&good.config);
         resources.materials = good.materials.clone();
+        resources.hooks = good.hooks.as_ref().map(Hooked::source);
         resources.listeners.retain(|name, _| self.names.contains(name));
         if let Some(before) = before {
             for name in &self.names {

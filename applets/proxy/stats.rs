@@ -72,6 +72,8 @@ pub struct WorkerCells {
     pub accepted: Cell,
     /// Closed at once: there are too many.
     pub turned_away: Cell,
+    /// Connections that a hook refused.
+    pub judged: Cell,
     /// accept(2) failed.
     pub accept_errors: Cell,
     /// Connections made to endpoints.
@@ -123,7 +125,17 @@ pub struct WorkerCells {
     pub mirrored: Cell,
     /// Copies of requests that were not: too many, too long, or their cluster does not answer.
     pub mirrors_lost: Cell,
-    faults: [Cell; Fault::ALL.len()],
+    faults: Faults,
+}
+
+/// One a reason.
+#[derive(Debug)]
+struct Faults([Cell; Fault::ALL.len()]);
+
+impl Default for Faults {
+    fn default() -> Faults {
+        Faults(std::array::from_fn(|_| Cell::default()))
+    }
 }
 
 type Read = fn(&WorkerCells) -> &Cell;
@@ -131,6 +143,9 @@ type Read = fn(&WorkerCells) -> &Cell;
 /// Names, words and places of the numbers that are always shown.
 const SHOWN: &[(&str, &str, Read)] = &[
     ("edgekit_proxy_connections_total", "Connections of clients.", |cells| &cells.accepted),
+    ("edgekit_proxy_hook_refused_connections_total", "Connections that a hook refused.", |cells| {
+        &cells.judged
+    }),
     ("edgekit_proxy_turned_away_total", "Connections closed because there were too many.", |cells| {
         &cells.turned_away
     }),
@@ -241,9 +256,9 @@ impl Stats {
     /// Counts a fault.
     pub fn fault(&self, worker: usize, fault: Fault) {
         let place = fault as usize;
-        if self.workers[worker].faults[place].add(1) == 0 {
+        if self.workers[worker].faults.0[place].add(1) == 0 {
             let cells = self.workers.clone();
-            let sum = move || cells.iter().map(|cells| cells.faults[place].get()).sum();
+            let sum = move || cells.iter().map(|cells| cells.faults.0[place].get()).sum();
             let help = "Requests that were not answered by a server, by reason.";
             self.metrics.counter_from("edgekit_proxy_faults_total", help, &[("reason", fault.word())], sum);
         }

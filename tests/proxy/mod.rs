@@ -4,6 +4,7 @@ mod balancing;
 mod daemon;
 mod differential;
 mod framing;
+mod hooks;
 mod l4;
 mod life;
 mod messages;

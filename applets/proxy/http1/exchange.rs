@@ -283,6 +283,8 @@ impl<W: Asker> Session<'_, W> {
         mut upload: Upload,
     ) -> Result<(Outcome, Next), Fault> {
         let (worker, timer) = (self.worker, self.timer);
+        let changed = self.judged_answer(head, way.route, asked)?;
+        let head = changed.as_ref().unwrap_or(head);
         let endless = matches!(head.body, BodyKind::Chunked | BodyKind::UntilEnd);
         // Who sends a body to a server that has answered already gets the answer and the end.
         let keeps =

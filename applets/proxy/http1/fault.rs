@@ -65,11 +65,15 @@ pub enum Fault {
     RateLimited,
     /// The queue before the cluster is full, or the wait in it was too long.
     Shed,
+    /// A hook refused the request.
+    Hook,
+    /// A hook refused the answer.
+    HookAnswer,
 }
 
 impl Fault {
     /// All of them, in the order of the counters.
-    pub const ALL: [Fault; 31] = [
+    pub const ALL: [Fault; 33] = [
         Fault::BareLf,
         Fault::Syntax,
         Fault::Target,
@@ -101,6 +105,8 @@ impl Fault {
         Fault::Overflow,
         Fault::RateLimited,
         Fault::Shed,
+        Fault::Hook,
+        Fault::HookAnswer,
     ];
 
     /// The label of the counter.
@@ -137,6 +143,8 @@ impl Fault {
             Fault::Overflow => "overflow",
             Fault::RateLimited => "rate_limited",
             Fault::Shed => "shed",
+            Fault::Hook => "hook",
+            Fault::HookAnswer => "hook_answer",
         }
     }
 
@@ -150,7 +158,8 @@ impl Fault {
             Fault::BodyTooLong => 413,
             Fault::Expectation => 417,
             Fault::SlowHead | Fault::SlowBody => 408,
-            Fault::Denied => 403,
+            Fault::Denied | Fault::Hook => 403,
+            Fault::HookAnswer => 502,
             Fault::NoRoute => 404,
             Fault::NoEndpoint | Fault::Overflow | Fault::Shed => 503,
             Fault::RateLimited => 429,

@@ -17,6 +17,7 @@ mod outgoing;
 mod pump;
 mod request;
 mod response;
+mod rewrite;
 mod session;
 pub(crate) mod tunnel;
 mod write;

@@ -15,9 +15,12 @@ use super::dial::Way;
 use super::fault::Fault;
 use super::field::{Scan, Span};
 use super::request::{BodyKind, RequestHead};
+use super::response::ResponseHead;
+use super::rewrite;
 use super::write::{self, Client, Ending};
 use crate::config::{Protocol, Spoken};
 use crate::http2;
+use crate::judge::{Head, Point, Request, Response, Ruling};
 use crate::log::Line;
 use crate::mirror;
 use crate::peer::{ClientCertificate, Peer};
@@ -158,9 +161,19 @@ impl<'a, W: Asker> Session<'a, W> {
             upgrades: false,
             retry_after: 0,
         };
-        if self.worker.shared.log.is_on() {
+        if self.worker.shared.log.is_on() || view.judges(Point::Log) {
             self.note(head);
         }
+        self.exchange.judge = view.judge();
+        let changed;
+        let head = match self.judged(listener, head, asked).await {
+            Ok(None) => head,
+            Ok(Some(new)) => {
+                changed = new;
+                &changed
+            }
+            Err(next) => return next,
+        };
         let bytes = self.exchange.inbound.filled();
         let found = listener.router.find(&head.asking(bytes, &self.exchange.fields));
         let Some((at, (route, stats))) = found.and_then(|at| Some((at, view.route(at)?))) else {
@@ -190,12 +203,12 @@ impl<'a, W: Asker> Session<'a, W> {
         {
             self.exchange.inbound.consume(head.length);
             let body = super::fault::reason(status).as_bytes();
-            return self.answer(status, body, asked, route, stats).await;
+            return self.answer(status, body, asked, Some((route, stats))).await;
         }
         match &route.action {
             Action::Direct { status, body } => {
                 self.exchange.inbound.consume(head.length);
-                self.answer(*status, body, asked, route, stats).await
+                self.answer(*status, body, asked, Some((route, stats))).await
             }
             Action::Redirect { status, target } => {
                 let Exchange { inbound, up, .. } = &mut *self.exchange;
@@ -203,12 +216,101 @@ impl<'a, W: Asker> Session<'a, W> {
                 let (asked_for, path) = (head.target.of(bytes), head.path.of(bytes).len());
                 target.location(&mut up.out.head, self.peer.scheme(), head.host.of(bytes), asked_for, path);
                 inbound.consume(head.length);
-                self.answer(*status, &[], asked, route, stats).await
+                self.answer(*status, &[], asked, Some((route, stats))).await
             }
             Action::Forward(_) | Action::Split(_) => {
                 self.forward(view, listener, (at, route, stats), head, asked).await
             }
         }
+    }
+
+    /// Asks whoever judges about a request; gives its head, read again, where it was changed.
+    async fn judged(
+        &mut self,
+        listener: &Listener,
+        head: &RequestHead,
+        asked: Asked,
+    ) -> Result<Option<RequestHead>, Next> {
+        let Some(judge) = self.exchange.judge.clone().filter(|judge| judge.asks(Point::Request)) else {
+            return Ok(None);
+        };
+        let Exchange { inbound, fields, up, .. } = &mut *self.exchange;
+        let bytes = inbound.filled();
+        let asking = head.asking(bytes, fields);
+        let ruling = judge.request(&Request {
+            method: asking.method,
+            path: asking.path,
+            query: asking.query,
+            host: asking.host,
+            head: Head { bytes, fields },
+            peer: self.peer,
+            listener: &listener.name,
+        });
+        let fault = match ruling {
+            Ruling::Pass => return Ok(None),
+            Ruling::Refuse => Fault::Hook,
+            Ruling::Change(changes) => match changes.status {
+                Some(status) => {
+                    for (name, value) in &changes.fields {
+                        write::line(&mut up.out.head, name, value.as_deref().unwrap_or_default());
+                    }
+                    inbound.consume(head.length);
+                    return Err(self.answer(status, &changes.body, asked, None).await);
+                }
+                None => {
+                    let mut new = Vec::new();
+                    rewrite::request(&mut new, bytes, head, fields, &changes);
+                    match RequestHead::parse(&new, fields) {
+                        Ok(read) if inbound.replace(head.length, &new) => return Ok(Some(read)),
+                        Ok(_) => Fault::HeadTooLong,
+                        Err(fault) => fault,
+                    }
+                }
+            },
+        };
+        self.exchange.inbound.consume(head.length);
+        Err(self.refuse(fault, asked, None).await)
+    }
+
+    /// Asks whoever judges about an answer; gives its head, read again, where it was changed.
+    pub(super) fn judged_answer(
+        &mut self,
+        head: &ResponseHead,
+        route: &Route,
+        asked: Asked,
+    ) -> Result<Option<ResponseHead>, Fault> {
+        let Some(judge) = self.exchange.judge.clone().filter(|judge| judge.asks(Point::Response)) else {
+            return Ok(None);
+        };
+        let Exchange { answer, fields, .. } = &mut *self.exchange;
+        let bytes = answer.filled();
+        let response = Response {
+            status: head.status,
+            head: Head { bytes, fields },
+            route: &route.name,
+            peer: self.peer,
+        };
+        let refused = match judge.response(&response) {
+            Ruling::Pass => return Ok(None),
+            Ruling::Refuse => Fault::HookAnswer,
+            Ruling::Change(changes) => {
+                let mut new = Vec::new();
+                rewrite::response(&mut new, bytes, head, fields, &changes);
+                match ResponseHead::parse(&new, fields, asked.is_head) {
+                    Ok(read) if answer.replace(head.length, &new) => {
+                        // What the connection to the server is good for, its own words say.
+                        return Ok(Some(ResponseHead {
+                            keep_alive: head.keep_alive,
+                            body: head.body,
+                            ..read
+                        }));
+                    }
+                    _ => Fault::BadAnswer,
+                }
+            }
+        };
+        answer.clear();
+        Err(refused)
     }
 
     /// Holds a request back, or gives the status it is answered with instead, as a route wants it.
@@ -349,7 +451,7 @@ impl<'a, W: Asker> Session<'a, W> {
         self.exchange.up.start(asked.body, chunked, limit);
         match self.carry(&way, asked).await {
             Ok((outcome, next)) => {
-                self.count(asked, &outcome, route, Some(stats));
+                self.count(asked, &outcome, Some((route, stats)));
                 next
             }
             Err(fault) => self.refuse(fault, asked, Some((route, stats))).await,
@@ -366,8 +468,7 @@ impl<'a, W: Asker> Session<'a, W> {
         status: u16,
         body: &[u8],
         asked: Asked,
-        route: &Route,
-        stats: &Arc<RouteStats>,
+        route: Option<(&Route, &Arc<RouteStats>)>,
     ) -> Next {
         let keeps = self.keeps(&asked);
         let ending = Ending { close: !keeps, old: asked.is_old };
@@ -382,7 +483,7 @@ impl<'a, W: Asker> Session<'a, W> {
                 to_head: asked.is_head,
                 is_fault: false,
                 lines: &up.out.head,
-                edits: Some(&route.response),
+                edits: route.map(|(route, _)| &route.response),
             };
             self.client.own(&mut out.head, &own, dates.http(), ending);
         }
@@ -391,12 +492,7 @@ impl<'a, W: Asker> Session<'a, W> {
             return Next::Close;
         }
         self.worker.timers.now();
-        self.count(
-            asked,
-            &Outcome { status, sent: body.len() as u64, ..Outcome::default() },
-            route,
-            Some(stats),
-        );
+        self.count(asked, &Outcome { status, sent: body.len() as u64, ..Outcome::default() }, route);
         if keeps { Next::Idle } else { Next::Linger }
     }
 
@@ -459,19 +555,20 @@ impl<'a, W: Asker> Session<'a, W> {
         self.worker.shared.stats.answered(stats, self.worker.index, outcome.status, took);
     }
 
-    fn count(&self, asked: Asked, outcome: &Outcome, route: &Route, stats: Option<&Arc<RouteStats>>) {
-        if let Some(stats) = stats {
+    fn count(&self, asked: Asked, outcome: &Outcome, route: Option<(&Route, &Arc<RouteStats>)>) {
+        if let Some((_, stats)) = route {
             self.counted(asked, outcome, stats);
         }
         let cells = self.worker.cells();
         cells.received.add(self.exchange.up.carried());
         cells.sent.add(outcome.sent);
-        self.log(asked, outcome, &route.name);
+        self.log(asked, outcome, route.map_or("", |(route, _)| &route.name));
     }
 
     fn log(&self, asked: Asked, outcome: &Outcome, route: &str) {
         let sink = &self.worker.shared.log;
-        if !sink.is_on() {
+        let judge = self.exchange.judge.as_ref().filter(|judge| judge.asks(Point::Log));
+        if !sink.is_on() && judge.is_none() {
             return;
         }
         let mut text = [0; 64];
@@ -495,6 +592,9 @@ impl<'a, W: Asker> Session<'a, W> {
             endpoint: &text[..endpoint],
             fault: outcome.fault.map_or("", Fault::word),
         };
+        if judge.is_some_and(|judge| !judge.log(&line)) || !sink.is_on() {
+            return;
+        }
         let lost = self.worker.log.borrow_mut().add(sink, &mut self.worker.dates.borrow_mut(), &line);
         self.worker.cells().lines_lost.add(lost);
     }

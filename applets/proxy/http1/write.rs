@@ -198,17 +198,17 @@ pub(super) fn answer(out: &mut Vec<u8>, own: &Own<'_>, date: &[u8], ending: Endi
     }
 }
 
-fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+pub(super) fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     parts(out, &[name, b": ", value, b"\r\n"]);
 }
 
-fn length_line(out: &mut Vec<u8>, length: u64) {
+pub(super) fn length_line(out: &mut Vec<u8>, length: u64) {
     out.extend_from_slice(b"content-length: ");
     decimal(out, length);
     out.extend_from_slice(b"\r\n");
 }
 
-fn parts(out: &mut Vec<u8>, parts: &[&[u8]]) {
+pub(super) fn parts(out: &mut Vec<u8>, parts: &[&[u8]]) {
     for part in parts {
         out.extend_from_slice(part);
     }

@@ -20,6 +20,7 @@ pub use cell::SnapshotCell;
 pub use endpoint::{Endpoint, Seat};
 
 use crate::config;
+use crate::judge::Source;
 use crate::l4::Streams;
 use crate::route::{Route, Router};
 use crate::secure::{Materials, Origination, Termination};
@@ -40,6 +41,8 @@ pub struct Resources {
     pub endpoints: BTreeMap<Name, Arc<[Endpoint]>>,
     /// Certificates, keys and trust, of listeners and of clusters.
     pub materials: Materials,
+    /// What judges requests and answers.
+    pub hooks: Option<Source>,
 }
 
 /// One resource that comes, changes or (without a value) goes.
@@ -57,6 +60,8 @@ pub enum Change {
     Termination(Name, Option<Termination>),
     /// What a cluster is trusted by.
     Origination(Name, Option<Origination>),
+    /// What judges.
+    Hooks(Option<Source>),
 }
 
 /// A cluster as workers see it.
@@ -142,6 +147,7 @@ impl Snapshot {
             Change::Cluster(name, value) => put(&mut resources.clusters, name, value),
             Change::Endpoints(name, value) => put(&mut resources.endpoints, name, value),
             Change::Termination(name, value) => put(&mut resources.materials.terminations, name, value),
+            Change::Hooks(source) => resources.hooks = source,
             Change::Origination(name, value) => put(&mut resources.materials.originations, name, value),
         }
         Snapshot::after(self, resources)

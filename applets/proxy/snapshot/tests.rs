@@ -1,6 +1,7 @@
 //! A snapshot does not tell in which order its resources came.
 
-use std::sync::Arc;
+use std::rc::Rc;
+use std::sync::{Arc, LazyLock};
 
 use edgekit_core::config::parse;
 use proptest::prelude::*;
@@ -60,16 +61,28 @@ body = "well"
 
 fn resources() -> Resources {
     let loaded = parse(<Config as edgekit_core::config::Settings>::SECTION, "proxy", "file", FILE.into());
-    plan::resources(&loaded.unwrap().get::<Config>().unwrap())
+    let hooks = Some(HOOKS.clone());
+    Resources { hooks, ..plan::resources(&loaded.unwrap().get::<Config>().unwrap()) }
 }
 
+/// A judge that nobody meets.
+struct Nobody;
+
+impl crate::judge::Make for Nobody {
+    fn judge(&self) -> Option<Rc<dyn crate::judge::Judge>> {
+        None
+    }
+}
+
+static HOOKS: LazyLock<Source> = LazyLock::new(|| Source(Arc::new(Nobody)));
+
 fn changes(resources: &Resources) -> Vec<Change> {
-    let Resources { listeners, routes, clusters, endpoints, .. } = resources.clone();
+    let Resources { listeners, routes, clusters, endpoints, hooks, .. } = resources.clone();
     let listeners = listeners.into_iter().map(|(name, value)| Change::Listener(name, Some(value)));
     let routes = routes.into_iter().map(|(name, value)| Change::Route(name, Some(value)));
     let clusters = clusters.into_iter().map(|(name, value)| Change::Cluster(name, Some(value)));
     let endpoints = endpoints.into_iter().map(|(name, value)| Change::Endpoints(name, Some(value)));
-    listeners.chain(routes).chain(clusters).chain(endpoints).collect()
+    listeners.chain(routes).chain(clusters).chain(endpoints).chain([Change::Hooks(hooks)]).collect()
 }
 
 fn gone(change: &Change) -> Change {
@@ -80,6 +93,7 @@ fn gone(change: &Change) -> Change {
         Change::Endpoints(name, _) => Change::Endpoints(name, None),
         Change::Termination(name, _) => Change::Termination(name, None),
         Change::Origination(name, _) => Change::Origination(name, None),
+        Change::Hooks(_) => Change::Hooks(None),
     }
 }
 

@@ -11,8 +11,9 @@ use std::time::Duration;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::Worker;
+use super::{View, Worker};
 use crate::config::{Preface, Spoken};
+use crate::judge::Point;
 use crate::l4::{self, Header, Passed};
 use crate::peer::Peer;
 use crate::secure;
@@ -97,6 +98,9 @@ fn welcome(worker: &Rc<Worker>, socket: usize, stream: TcpStream, peer: SocketAd
             }
         }
         let Some(stream) = secured(worker, listener, stream, &mut peer, timer).await else { return };
+        if !is_admitted(worker, &view, listener, &peer) {
+            return;
+        }
         if listener.streams.is_some() {
             let passed = Passed { peer, destination, socket, timer };
             // Larger than what an idle connection of HTTP holds.
@@ -132,6 +136,16 @@ async fn introduced(
             None
         }
     }
+}
+
+/// What whoever judges says of a connection.
+fn is_admitted(worker: &Worker, view: &View, listener: &Listener, peer: &Peer) -> bool {
+    let Some(judge) = view.judge().filter(|judge| judge.asks(Point::Connection)) else { return true };
+    let is_admitted = judge.connection(peer, &listener.name);
+    if !is_admitted {
+        worker.cells().judged.add(1);
+    }
+    is_admitted
 }
 
 /// The connection as its listener wants it: as it is, or after a handshake.

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::buffer::Buffer;
 use crate::http1::{Field, Pump};
+use crate::judge::Judge;
 
 /// Buffers and tables of one exchange.
 #[derive(Default)]
@@ -24,6 +25,8 @@ pub struct Exchange {
     pub fields: Vec<Field>,
     /// What the access log says of the request.
     pub note: Vec<u8>,
+    /// Who judges it, if anybody does.
+    pub judge: Option<Rc<dyn Judge>>,
     /// Counted as long as it is in use.
     seat: Option<Seat>,
 }
@@ -48,6 +51,7 @@ impl Exchange {
             fields: Vec::new(),
             note: Vec::new(),
             seat: None,
+            judge: None,
         }
     }
 
@@ -104,6 +108,7 @@ impl Exchanges {
 
     /// Gives one back.
     pub fn put(&self, mut exchange: Box<Exchange>) {
+        exchange.judge = None;
         exchange.inbound.clear();
         exchange.answer.clear();
         exchange.seat = None;

@@ -30,6 +30,7 @@ use crate::balance::{Chooser, Dice};
 use crate::dates::Dates;
 use crate::health::{Checks, States};
 use crate::http2::Links;
+use crate::judge::{Judge, Point, Source};
 use crate::l4::Pipes;
 use crate::log::{LogLines, LogSink};
 use crate::resilience::{Budget, Budgets, Memory, RateLimits, RateStates, Stage};
@@ -80,10 +81,12 @@ pub struct View {
     rates: HashMap<usize, Arc<RateLimits>>,
     /// Of the routes that try again, by position.
     budgets: HashMap<usize, Arc<Budget>>,
+    /// What judges, and what it was made of.
+    judge: Option<(Source, Rc<dyn Judge>)>,
 }
 
 impl View {
-    fn new(shared: &Shared, names: &[Arc<str>], worker: usize) -> View {
+    fn new(shared: &Shared, names: &[Arc<str>], worker: usize, before: Option<&View>) -> View {
         let number = shared.snapshot.number();
         let snapshot = shared.snapshot.get();
         let listeners = names.iter().map(|name| snapshot.listener(name).cloned()).collect();
@@ -101,7 +104,22 @@ impl View {
         let rates = limited.filter_map(rate).collect();
         let retries = snapshot.routes.iter().enumerate().filter(|(_, route)| route.retry().is_some());
         let budgets = retries.map(|(at, route)| (at, shared.budgets.of(&route.name))).collect();
-        View { number, snapshot, listeners, routes, choosers, rates, budgets }
+        let judge = snapshot.resources().hooks.clone().and_then(|source| {
+            let kept = before.and_then(|view| view.judge.as_ref()).filter(|(made_of, _)| *made_of == source);
+            let judge = kept.map(|(_, judge)| judge.clone()).or_else(|| source.0.judge())?;
+            Some((source, judge))
+        });
+        View { number, snapshot, listeners, routes, choosers, rates, budgets, judge }
+    }
+
+    /// Who judges what passes.
+    pub fn judge(&self) -> Option<Rc<dyn Judge>> {
+        self.judge.as_ref().map(|(_, judge)| judge.clone())
+    }
+
+    /// Whether somebody judges at this point.
+    pub fn judges(&self, point: Point) -> bool {
+        self.judge.as_ref().is_some_and(|(_, judge)| judge.asks(point))
     }
 
     /// The listener a connection came by.
@@ -183,7 +201,7 @@ impl Worker {
     pub fn view(&self) -> Rc<View> {
         let mut view = self.view.borrow_mut();
         if view.number != self.shared.snapshot.number() {
-            *view = Rc::new(View::new(&self.shared, &self.names, self.index));
+            *view = Rc::new(View::new(&self.shared, &self.names, self.index, Some(&view)));
         }
         view.clone()
     }
@@ -212,7 +230,7 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     accept::pin_to_cpu(index);
     let names: Vec<Arc<str>> = sockets.iter().map(|(name, _)| name.clone()).collect();
-    let view = Rc::new(View::new(&shared, &names, index));
+    let view = Rc::new(View::new(&shared, &names, index, None));
     let worker = Rc::new(Worker {
         index,
         timers: Timers::new(shared.clock.clone()),
