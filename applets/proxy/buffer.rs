@@ -20,6 +20,11 @@ impl Default for Buffer {
 }
 
 impl Buffer {
+    /// One that nothing fits in, and that needs no memory.
+    pub fn hollow() -> Buffer {
+        Buffer { bytes: Box::default(), start: 0, end: 0 }
+    }
+
     /// What is there.
     pub fn filled(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
@@ -65,6 +70,22 @@ impl Buffer {
     /// Counts what was read into [`Buffer::spare`].
     pub fn add(&mut self, bytes: usize) {
         self.end = (self.end + bytes).min(self.bytes.len());
+    }
+
+    /// Puts other bytes in the place of the first `length`; false, and nothing done, if they do not fit.
+    pub fn replace(&mut self, length: usize, new: &[u8]) -> bool {
+        let (rest, length) = (self.end - self.start, length.min(self.end - self.start));
+        let after = rest - length + new.len();
+        if after > self.bytes.len() {
+            return false;
+        }
+        let tail = self.start + length..self.end;
+        self.bytes.copy_within(self.start..self.end, 0);
+        let tail = tail.start - self.start..tail.end - self.start;
+        self.bytes.copy_within(tail, new.len());
+        self.bytes[..new.len()].copy_from_slice(new);
+        (self.start, self.end) = (0, after);
+        true
     }
 
     /// A piece of what is there.

@@ -18,7 +18,7 @@ pub(crate) fn command() -> Command {
         .arg_required_else_help(true)
         .override_usage(
             "edgekit proxy --listen ADDRESS --to URL [OPTIONS]\n       \
-             edgekit proxy run|check [OPTIONS]",
+             edgekit proxy run|check|certs [OPTIONS]",
         )
         .args([
             Arg::new("listen")
@@ -33,7 +33,27 @@ pub(crate) fn command() -> Command {
                 .value_name("URL")
                 .action(ArgAction::Append)
                 .requires("listen")
-                .help("Pass requests on to http://HOST:PORT; repeated, to each in turn"),
+                .help("Pass requests on to http://HOST:PORT or https://HOST:PORT; repeated, to each in turn"),
+            Arg::new("tls-cert")
+                .long("tls-cert")
+                .value_name("FILE")
+                .requires("listen")
+                .help("Listen with TLS, with this certificate and what leads to its root"),
+            Arg::new("tls-key")
+                .long("tls-key")
+                .value_name("FILE")
+                .requires("tls-cert")
+                .help("The key of the certificate [in the same file]"),
+            Arg::new("client-ca")
+                .long("client-ca")
+                .value_name("FILE")
+                .requires("tls-cert")
+                .help("Refuse clients without a certificate that one of these issued"),
+            Arg::new("to-ca")
+                .long("to-ca")
+                .value_name("FILE")
+                .requires("to")
+                .help("Who issues the servers' certificates [what this machine trusts]"),
             Arg::new("workers")
                 .long("workers")
                 .value_name("N")
@@ -55,15 +75,26 @@ pub(crate) fn command() -> Command {
         .subcommands([
             Command::new("run").about("Run what the configuration says").arg(file_arg()).arg(instance()),
             Command::new("check").about("Find the faults of the configuration").arg(file_arg()),
+            Command::new("certs").about("Show the certificates of a running proxy").arg(instance()).arg(
+                Arg::new("json")
+                    .long("json")
+                    .action(ArgAction::SetTrue)
+                    .help("One JSON object a certificate"),
+            ),
         ])
 }
 
 /// What was asked for without a file, as the text of one.
 pub(crate) fn one_liner(matches: &ArgMatches) -> Result<String, Error> {
     let words = |name: &str| matches.get_many::<String>(name).into_iter().flatten();
-    let mut endpoints = Vec::new();
+    let (mut endpoints, mut secured) = (Vec::new(), None);
     for url in words("to") {
-        endpoints.push(format!("{:?}", endpoint(url)?.to_string()));
+        let (address, secure) = endpoint(url)?;
+        if *secured.get_or_insert(secure) != secure {
+            return Err(Error::new(Exit::USAGE, "all servers speak TLS, or none")
+                .hint("write https:// for each, or a file with a cluster of each kind"));
+        }
+        endpoints.push(format!("{:?}", address.to_string()));
     }
     let mut text = String::new();
     if let Some(workers) = matches.get_one::<u16>("workers") {
@@ -71,27 +102,53 @@ pub(crate) fn one_liner(matches: &ArgMatches) -> Result<String, Error> {
     }
     for (number, address) in matches.get_many::<SocketAddr>("listen").into_iter().flatten().enumerate() {
         text.push_str(&format!("[listener.listen{number}]\naddress = \"{address}\"\n"));
+        if let Some(path) = file(matches, "tls-cert")? {
+            text.push_str(&format!("[listener.listen{number}.tls]\ncert_files = [{path}]\n"));
+        }
+        if let Some(path) = file(matches, "tls-key")? {
+            text.push_str(&format!("key_files = [{path}]\n"));
+        }
+        if let Some(path) = file(matches, "client-ca")? {
+            text.push_str(&format!("client_ca_file = {path}\n"));
+        }
     }
-    text.push_str(&format!(
-        "[cluster.to]\nendpoints = [{}]\n[route.all]\ncluster = \"to\"\n",
-        endpoints.join(", ")
-    ));
-    if let Some(path) = matches.get_one::<String>("access-log") {
-        let path = std::path::absolute(path)?;
-        let path =
-            path.to_str().ok_or_else(|| Error::new(Exit::USAGE, "the name of the log is not UTF-8"))?;
-        text.push_str(&format!("[access_log]\npath = '''{path}'''\n"));
+    text.push_str(&format!("[cluster.to]\nendpoints = [{}]\n", endpoints.join(", ")));
+    if secured == Some(true) {
+        text.push_str("[cluster.to.tls]\nenabled = true\n");
+    }
+    match file(matches, "to-ca")? {
+        Some(path) if secured == Some(true) => text.push_str(&format!("roots = {path}\n")),
+        Some(_) => {
+            return Err(Error::new(Exit::USAGE, "--to-ca is for servers that speak TLS")
+                .hint("write https:// before them"));
+        }
+        None => {}
+    }
+    text.push_str("[route.all]\ncluster = \"to\"\n");
+    if let Some(path) = file(matches, "access-log")? {
+        text.push_str(&format!("[access_log]\npath = {path}\n"));
     }
     Ok(text)
 }
 
-/// `http://host:port` or `host:port`.
-fn endpoint(url: &str) -> Result<Address, Error> {
+/// The file an option names, as a value of a configuration.
+fn file(matches: &ArgMatches, option: &str) -> Result<Option<String>, Error> {
+    let Some(path) = matches.get_one::<String>(option) else { return Ok(None) };
+    let path = std::path::absolute(path)?;
+    match path.to_str() {
+        Some(path) if !path.contains("'''") => Ok(Some(format!("'''{path}'''"))),
+        _ => Err(Error::new(Exit::USAGE, format!("--{option} names a file no configuration can name"))),
+    }
+}
+
+/// `http://host:port`, `https://host:port` or `host:port`, and whether it speaks TLS.
+fn endpoint(url: &str) -> Result<(Address, bool), Error> {
     let wrong = |reason: String| Error::new(Exit::USAGE, format!("cannot pass on to '{url}': {reason}"));
-    let rest = match url.split_once("://") {
-        None => url,
-        Some(("http", rest)) => rest,
-        Some((scheme, _)) => return Err(wrong(format!("'{scheme}' is not http"))),
+    let (rest, secure) = match url.split_once("://") {
+        None => (url, false),
+        Some(("http", rest)) => (rest, false),
+        Some(("https", rest)) => (rest, true),
+        Some((scheme, _)) => return Err(wrong(format!("'{scheme}' is neither http nor https"))),
     };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     if rest.contains(['/', '?', '#', '@']) {
@@ -101,8 +158,10 @@ fn endpoint(url: &str) -> Result<Address, Error> {
     }
     let has_port =
         rest.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
-    let full = if has_port { rest.to_owned() } else { format!("{rest}:80") };
-    Address::parse(&full).map_err(|reason| wrong(reason).hint("write it as http://HOST:PORT"))
+    let full = if has_port { rest.to_owned() } else { format!("{rest}:{}", if secure { 443 } else { 80 }) };
+    Address::parse(&full)
+        .map(|address| (address, secure))
+        .map_err(|reason| wrong(reason).hint("write it as http://HOST:PORT"))
 }
 
 #[cfg(test)]
@@ -120,9 +179,16 @@ mod tests {
         let wanted = "[listener.listen0]\naddress = \"[::1]:80\"\n[cluster.to]\nendpoints = [\"a:80\", \"10.0.0.1:9\"]\n\
                       [route.all]\ncluster = \"to\"\n";
         assert_eq!(said, wanted);
-        for url in ["https://a", "http://", "http://a/b", "http://u@a", "http://a:x"] {
+        for url in ["ftp://a", "http://", "http://a/b", "http://u@a", "http://a:x"] {
             assert!(text(&["--listen", "[::1]:80", "--to", url]).is_err(), "{url}");
         }
         assert!(command().try_get_matches_from(["proxy", "--listen", "[::1]:80"]).is_err());
+        assert!(text(&["--listen", "[::1]:80", "--to", "http://a", "--to", "https://a"]).is_err());
+        let said = ["--listen", "[::1]:80", "--tls-cert", "/c", "--client-ca", "/a", "--to", "https://a"];
+        let wanted = "[listener.listen0]\naddress = \"[::1]:80\"\n[listener.listen0.tls]\n\
+                      cert_files = ['''/c''']\nclient_ca_file = '''/a'''\n\
+                      [cluster.to]\nendpoints = [\"a:443\"]\n[cluster.to.tls]\nenabled = true\n\
+                      [route.all]\ncluster = \"to\"\n";
+        assert_eq!(text(&said).unwrap(), wanted);
     }
 }

@@ -11,8 +11,16 @@ use edgekit_core::units::Size;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::route::{HeaderLine, HeaderName, HostPattern, PathPattern};
-use crate::snapshot::Address;
+use crate::balance::HashKey;
+use crate::health::{HealthCheck, Outlier};
+use crate::l4::Passage;
+use crate::resilience::{Limits, RateLimit, Retry, Shed};
+use crate::route::{
+    Authority, HeaderLine, HeaderName, HeaderTest, HostPattern, Injection, Mirror, PathPattern, Pattern,
+    Percent, QueryTest, Redirect, Rewrite, Weighted,
+};
+use crate::secure::Who;
+use crate::snapshot::{Address, Seat};
 
 edgekit_core::config! {
     /// A proxy
@@ -25,8 +33,12 @@ edgekit_core::config! {
         live route: Named<Route>;
         /// Servers that answer alike
         live cluster: Named<Cluster>;
+        /// Memory the process may hold; at its end requests are refused rather than more taken
+        live max_rss: Option<Size>, in "8MiB"..="1TiB", like "64MiB";
         /// A line for each request
         live access_log: AccessLog;
+        /// Files of Lua hooks, asked in this order: edgekit-rules(7)
+        live hooks: Option<Vec<PathBuf>>, like ["/etc/edgekit/hooks/site.luau"];
     }
 }
 
@@ -35,6 +47,16 @@ edgekit_core::config! {
     pub struct Listener {
         /// Address and port
         restart address: SocketAddr, like "0.0.0.0:8080";
+        /// Where tcp goes
+        live cluster: Option<String>, like "database";
+        /// Where tcp goes by the host a TLS client asks for, unopened: HOST=CLUSTER
+        live server_names: Option<Vec<Passage>>, like ["db.example.com=database", "*.example.com=web"];
+        /// How long tcp waits for a client to ask for a host, which may wait for its server to speak first
+        live detect_timeout: Duration = "100ms", in "10ms"..="10s";
+        /// How long a connection of tcp may last; none is without limit
+        live max_lifetime: Option<Duration>, in "1s"..="30d", like "1d";
+        /// Whether each connection begins with a PROXY header, which is then believed
+        live proxy_protocol: Preface = "none";
         /// How long a client may keep a connection without a request
         live idle_timeout: Duration = "75s", in "1s"..="1d";
         /// How long a client may take to send the head of a request
@@ -47,10 +69,34 @@ edgekit_core::config! {
         live max_head: Size = "16KiB", in "1KiB"..="16KiB";
         /// The longest body of a request; none is without limit
         live max_body: Option<Size>, like "10MiB";
+        /// What clients speak, where TLS does not say it; 'auto' looks, 'tcp' passes bytes on as they are
+        live protocol: Spoken = "auto";
         /// What servers are told about the client
         live forwarded: Forwarded = "x-forwarded";
         /// Whether what a client says it was forwarded for is passed on, for proxies behind proxies
         live trust_forwarded: bool = false;
+        /// How it speaks TLS; without a certificate it does not
+        live tls: ListenerTls;
+    }
+}
+
+edgekit_core::config! {
+    /// TLS with clients
+    pub struct ListenerTls {
+        /// Certificates with what leads to their roots; the host a client names chooses, the first is for the rest
+        live cert_files: Option<Vec<PathBuf>>, like ["/etc/edgekit/tls/site.pem"];
+        /// The key of each, in the same order; none if the same file holds it
+        live key_files: Option<Vec<PathBuf>>, like ["/etc/edgekit/tls/site.key"];
+        /// Clients prove themselves with a certificate that one of these issued
+        live client_ca_file: Option<PathBuf>, like "/etc/edgekit/tls/clients.pem";
+        /// Whether a client without a certificate is refused
+        live client_auth: ClientAuth = "require";
+        /// Lists of certificates that no longer count
+        live client_crl_files: Option<Vec<PathBuf>>, like ["/etc/edgekit/tls/clients.crl"];
+        /// Protocols offered, the preferred one first
+        live alpn: Vec<Protocol> = ["h2", "http/1.1"];
+        /// The oldest version accepted
+        live min_version: TlsVersion = "1.2";
     }
 }
 
@@ -65,24 +111,64 @@ edgekit_core::config! {
         live path: Option<PathPattern>, like "/api";
         /// The path is exactly this
         live path_exact: Option<PathPattern>, like "/health";
+        /// The path fits this regular expression
+        live path_regex: Option<Pattern>, like "^/users/[0-9]+$";
         /// Methods; none is all
         live methods: Option<Vec<String>>, like ["GET", "HEAD"];
+        /// Headers it must have: a name, a name and a value, a name ~ an expression, or !name for none
+        live headers: Option<Vec<HeaderTest>>, like ["x-env: test", "x-user ~ ^[0-9]+$"];
+        /// Parameters its query must have, in the same way
+        live query: Option<Vec<QueryTest>>, like ["v=2", "!debug"];
         /// The cluster that answers
         live cluster: Option<String>, like "app";
+        /// Clusters that answer, each with its share
+        live clusters: Option<Vec<Weighted>>, like ["blue=90", "green=10"];
+        /// Another path or host on the way to the server
+        live rewrite: Rewrite;
+        /// Send the client elsewhere instead of asking a cluster
+        live redirect: Redirect;
+        /// Copies for another cluster
+        live mirror: Mirror;
+        /// Faults made on purpose
+        live fault: Injection;
+        /// Who may
+        live access: Access;
         /// Answer with this status instead of asking a cluster
         live status: Option<u16>, in 200..=599, like 404;
         /// The text of that answer
         live body: Option<String>, like "not here\n";
+        /// How long a request may take until its answer has arrived; none is as long as it moves
+        live timeout: Option<Duration>, in "10ms"..="1d", like "30s";
+        /// When a request is tried again
+        live retry: Retry;
+        /// How many requests it takes
+        live limit: RateLimit;
         /// Protocols a client may upgrade to
         live upgrade: Vec<String> = ["websocket"];
         /// Headers set on the way to the server
         live request_headers: Option<Vec<HeaderLine>>, like ["x-edge: berlin"];
+        /// Headers added to those of the same name on the way to the server
+        live request_headers_add: Option<Vec<HeaderLine>>, like ["x-seen: edge"];
         /// Headers taken away on the way to the server
         live request_headers_remove: Option<Vec<HeaderName>>, like ["x-debug"];
         /// Headers set on the way back
         live response_headers: Option<Vec<HeaderLine>>, like ["x-frame-options: DENY"];
+        /// Headers added to those of the same name on the way back
+        live response_headers_add: Option<Vec<HeaderLine>>, like ["set-cookie: edge=1"];
         /// Headers taken away on the way back
         live response_headers_remove: Option<Vec<HeaderName>>, like ["server"];
+    }
+}
+
+edgekit_core::config! {
+    /// Who may: certified, names of verified certificates, sha256:FINGERPRINT, networks
+    pub struct Access {
+        /// These may, and nobody else; none is everybody
+        live allow: Option<Vec<Who>>, like ["spiffe://example.com/*", "10.0.0.0/8"];
+        /// These may not, whoever else may
+        live deny: Option<Vec<Who>>, like ["spiffe://example.com/guest"];
+        /// Only count whom it would refuse
+        live shadow: bool = false;
     }
 }
 
@@ -90,7 +176,9 @@ edgekit_core::config! {
     /// Servers that answer alike
     pub struct Cluster {
         /// Addresses or names with their ports
-        live endpoints: Vec<Address>, like ["127.0.0.1:9000"];
+        live endpoints: Vec<Seat>, like ["127.0.0.1:9000", "127.0.0.1:9001 weight=3 priority=1"];
+        /// What they speak; 'h2' in the clear too, over connections that requests share
+        live protocol: Protocol = "http/1.1";
         /// How one is chosen
         live balance: Balance = "round-robin";
         /// How long a connection may take to be made
@@ -101,6 +189,46 @@ edgekit_core::config! {
         live idle_timeout: Duration = "60s", in "1s"..="1h";
         /// Connections that nobody uses, for each worker and endpoint
         live max_idle: u32 = 64, in 0..=100000;
+        /// What of a request decides, for ring and maglev: source, path, header:NAME or cookie:NAME
+        live hash: HashKey = "source";
+        /// How long a new endpoint takes to get its full share; none is at once
+        live slow_start: Option<Duration>, in "100ms"..="1h", like "30s";
+        /// The share of endpoints that must be well for the others to be left out
+        live panic: Percent = "50%";
+        /// How endpoints are asked whether they are well
+        live health: HealthCheck;
+        /// When an endpoint is left out because of how it answers
+        live outlier: Outlier;
+        /// How much of it may be in use at a time
+        live limits: Limits;
+        /// How much work it gets at a time
+        live shed: Shed;
+        /// How it speaks TLS
+        live tls: ClusterTls;
+        /// Tell servers of tcp whose connection it is, by a PROXY header
+        live proxy_protocol: Introduction = "none";
+    }
+}
+
+edgekit_core::config! {
+    /// TLS with servers
+    pub struct ClusterTls {
+        /// Speak TLS
+        live enabled: bool = false;
+        /// The host the servers' certificates are for; none is that of the endpoints
+        live server_name: Option<String>, like "app.internal";
+        /// Names their certificates may have instead of a host's: SPIFFE IDs, '*.example.com'
+        live server_identities: Option<Vec<String>>, like ["spiffe://example.com/app"];
+        /// Who issues their certificates: system, bundled or a file
+        live roots: String = "system";
+        /// What we prove ourselves with, if asked
+        live cert_file: Option<PathBuf>, like "/etc/edgekit/tls/proxy.pem";
+        /// Its key; none if the same file holds it
+        live key_file: Option<PathBuf>, like "/etc/edgekit/tls/proxy.key";
+        /// Protocols offered, the preferred one first
+        live alpn: Vec<Protocol> = ["http/1.1"];
+        /// The oldest version offered
+        live min_version: TlsVersion = "1.2";
     }
 }
 
@@ -129,12 +257,86 @@ edgekit_core::words! {
 }
 
 edgekit_core::words! {
+    /// Whether clients need a certificate.
+    pub enum ClientAuth {
+        /// Without one they are refused.
+        Require = "require",
+        /// Without one they are nobody.
+        Optional = "optional",
+    }
+}
+
+edgekit_core::words! {
+    /// What clients speak in the clear.
+    pub enum Spoken {
+        /// Whatever they begin with.
+        Auto = "auto",
+        /// HTTP/1.1 alone.
+        Http1 = "http/1.1",
+        /// HTTP/2 alone, without asking first.
+        Http2 = "h2",
+        /// Anything: bytes are passed on.
+        Tcp = "tcp",
+    }
+}
+
+edgekit_core::words! {
+    /// A protocol inside TLS (ALPN).
+    pub enum Protocol {
+        /// HTTP/1.1.
+        Http1 = "http/1.1",
+        /// HTTP/2.
+        Http2 = "h2",
+    }
+}
+
+edgekit_core::words! {
+    /// A version of TLS.
+    pub enum TlsVersion {
+        /// TLS 1.2 and later.
+        Tls12 = "1.2",
+        /// TLS 1.3 alone.
+        Tls13 = "1.3",
+    }
+}
+
+edgekit_core::words! {
+    /// Whether a PROXY header comes first.
+    pub enum Preface {
+        /// No: what looks like one is the client's.
+        None = "none",
+        /// Yes: a connection without one is closed.
+        Require = "require",
+    }
+}
+
+edgekit_core::words! {
+    /// Which PROXY header is sent.
+    pub enum Introduction {
+        /// None.
+        None = "none",
+        /// A line of text.
+        V1 = "v1",
+        /// A block of bytes.
+        V2 = "v2",
+    }
+}
+
+edgekit_core::words! {
     /// How an endpoint is chosen.
     pub enum Balance {
         /// Each in turn.
         RoundRobin = "round-robin",
         /// Any.
         Random = "random",
+        /// The one of two with fewer requests in flight.
+        LeastRequest = "least-request",
+        /// The one of two that would answer sooner.
+        PeakEwma = "peak-ewma",
+        /// By a key of the request, on a ring.
+        Ring = "ring",
+        /// By a key of the request, in a table.
+        Maglev = "maglev",
     }
 }
 
@@ -154,6 +356,22 @@ static ADDRESS: Format = Format {
     pattern: "^.+:[0-9]{1,5}$",
     numbers: false,
     read: |text| reading(Address::parse(text).map(|address| address.to_string())),
+};
+
+static SEAT: Format = Format {
+    name: "an address or a name with a port",
+    shape: "127.0.0.1:9000 or app.internal:9000 weight=3 priority=1",
+    pattern: "^[^ ]+:[0-9]{1,5}( .*)?$",
+    numbers: false,
+    read: |text| reading(Seat::parse(text).map(|seat| seat.to_string())),
+};
+
+static HASH_KEY: Format = Format {
+    name: "a part of a request",
+    shape: "source, path, header:x-user or cookie:session",
+    pattern: "^(source|path|header:.+|cookie:.+)$",
+    numbers: false,
+    read: |text| reading(HashKey::parse(text).map(|key| key.to_string())),
 };
 
 static HOST: Format = Format {
@@ -180,6 +398,22 @@ static HEADER_LINE: Format = Format {
     read: |text| reading(HeaderLine::parse(text).map(|line| line.to_string())),
 };
 
+static PASSAGE: Format = Format {
+    name: "a host and a cluster",
+    shape: "db.example.com=database",
+    pattern: "^[^=]+=.+$",
+    numbers: false,
+    read: |text| reading(Passage::parse(text).map(|passage| passage.to_string())),
+};
+
+static WHO: Format = Format {
+    name: "somebody",
+    shape: "certified, spiffe://example.com/*, *.example.com, sha256:… or 10.0.0.0/8",
+    pattern: "^.+$",
+    numbers: false,
+    read: |text| reading(Who::parse(text).map(|who| who.to_string())),
+};
+
 static HEADER_NAME: Format = Format {
     name: "the name of a header",
     shape: "x-name",
@@ -188,27 +422,100 @@ static HEADER_NAME: Format = Format {
     read: |text| reading(HeaderName::parse(text).map(|name| name.0)),
 };
 
+static PATTERN: Format = Format {
+    name: "a regular expression",
+    shape: "^/users/[0-9]+$",
+    pattern: "",
+    numbers: false,
+    read: |text| reading(Pattern::parse(text).map(|pattern| pattern.text().to_owned())),
+};
+
+static HEADER_TEST: Format = Format {
+    name: "a test of a header",
+    shape: "name, !name, name: value or name ~ expression",
+    pattern: "",
+    numbers: false,
+    read: |text| reading(HeaderTest::parse(text).map(|test| test.to_string())),
+};
+
+static QUERY_TEST: Format = Format {
+    name: "a test of a parameter",
+    shape: "name, !name, name=value or name ~ expression",
+    pattern: "",
+    numbers: false,
+    read: |text| reading(QueryTest::parse(text).map(|test| test.to_string())),
+};
+
+static WEIGHTED: Format = Format {
+    name: "a cluster with its share",
+    shape: "blue=90",
+    pattern: "^[^=]+(=[0-9 ]+)?$",
+    numbers: false,
+    read: |text| reading(Weighted::parse(text).map(|share| share.to_string())),
+};
+
+static PERCENT: Format = Format {
+    name: "a share",
+    shape: "5% or 0.5%",
+    pattern: "^[0-9.]+ ?%$",
+    numbers: false,
+    read: |text| reading(Percent::parse(text).map(|share| share.to_string())),
+};
+
+static AUTHORITY: Format = Format {
+    name: "a host, with a port if need be",
+    shape: "example.com or example.com:8443",
+    pattern: "^[^*/ ]+$",
+    numbers: false,
+    read: |text| reading(Authority::parse(text).map(|host| host.0)),
+};
+
 fn reading(canonical: Result<String, String>) -> Result<Reading, String> {
     canonical.map(|canonical| Reading { canonical, measure: None })
 }
 
+text_type!(Passage, &PASSAGE, |text| Passage::parse(text).ok());
+text_type!(Who, &WHO, |text| Who::parse(text).ok());
 text_type!(Address, &ADDRESS, |text| Address::parse(text).ok());
+text_type!(Seat, &SEAT, |text| Seat::parse(text).ok());
+text_type!(HashKey, &HASH_KEY, |text| HashKey::parse(text).ok());
 text_type!(HostPattern, &HOST, |text| HostPattern::parse(text).ok());
 text_type!(PathPattern, &ROUTE_PATH, |text| PathPattern::parse(text).ok());
 text_type!(HeaderLine, &HEADER_LINE, |text| HeaderLine::parse(text).ok());
 text_type!(HeaderName, &HEADER_NAME, |text| HeaderName::parse(text).ok());
+text_type!(Pattern, &PATTERN, |text| Pattern::parse(text).ok());
+text_type!(HeaderTest, &HEADER_TEST, |text| HeaderTest::parse(text).ok());
+text_type!(QueryTest, &QUERY_TEST, |text| QueryTest::parse(text).ok());
+text_type!(Weighted, &WEIGHTED, |text| Weighted::parse(text).ok());
+text_type!(Percent, &PERCENT, |text| Percent::parse(text).ok());
+text_type!(Authority, &AUTHORITY, |text| Authority::parse(text).ok());
 
 /// `listener.NAME` as one without a word about it.
 pub fn listener(address: SocketAddr) -> Listener {
     Listener {
         address,
+        cluster: None,
+        server_names: None,
+        detect_timeout: Duration::from_millis(100),
+        max_lifetime: None,
+        proxy_protocol: Preface::None,
         idle_timeout: Duration::from_secs(75),
         head_timeout: Duration::from_secs(10),
         stall_timeout: Duration::from_secs(60),
         tunnel_timeout: Duration::from_secs(3600),
         max_head: Size(16 * 1024),
         max_body: None,
+        protocol: Spoken::Auto,
         forwarded: Forwarded::X,
         trust_forwarded: false,
+        tls: ListenerTls {
+            cert_files: None,
+            key_files: None,
+            client_ca_file: None,
+            client_auth: ClientAuth::Require,
+            client_crl_files: None,
+            alpn: vec![Protocol::Http2, Protocol::Http1],
+            min_version: TlsVersion::Tls12,
+        },
     }
 }

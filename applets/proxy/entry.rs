@@ -8,29 +8,31 @@ use clap::ArgMatches;
 use edgekit_core::config::{self, FILE_ARG, Inputs, Loaded, Settings as _};
 use edgekit_core::{Ctx, Environment, Error, Exit, Paths};
 use edgekit_rt::{Definition, Host, Settings};
+use edgekit_tls::Outcome;
 use std::io::Write;
 
 use crate::config::Config;
 use crate::service::{Good, Proxy, Source, port};
-use crate::{cli, log, plan};
+use crate::{certs, cli, log};
 
 pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     match matches.subcommand() {
         Some(("run", matches)) => {
             let source = Source::Files(matches.get_one::<PathBuf>(FILE_ARG).cloned());
-            let (loaded, config) = load(&source, ctx)?;
-            run(source, loaded, config, instance(matches), true, ctx)
+            let good = load(&source, ctx)?;
+            run(source, good, instance(matches), true, ctx)
         }
+        Some(("certs", matches)) => certs::command(matches, ctx),
         Some(("check", matches)) => check(Source::Files(matches.get_one::<PathBuf>(FILE_ARG).cloned()), ctx),
         _ => {
             let source = Source::Text(cli::one_liner(matches)?);
             if matches.get_flag("dry-run") {
                 return check(source, ctx);
             }
-            let (loaded, config) = load(&source, ctx)?;
+            let good = load(&source, ctx)?;
             let instance = instance(matches);
             let has_socket = instance.is_some();
-            run(source, loaded, config, instance, has_socket, ctx)
+            run(source, good, instance, has_socket, ctx)
         }
     }
 }
@@ -57,13 +59,24 @@ impl Source {
     }
 }
 
-fn load(source: &Source, ctx: &mut Ctx) -> Result<(Loaded, Config), Error> {
-    let checked = source.load().and_then(|loaded| plan::checked(&loaded).map(|config| (loaded, config)));
+fn load(source: &Source, ctx: &mut Ctx) -> Result<Good, Error> {
+    let checked = source.load().and_then(|loaded| Good::check(loaded, None, ctx.clock()));
     checked.map_err(|problems| problems.show(ctx))
 }
 
 fn check(source: Source, ctx: &mut Ctx) -> Result<Exit, Error> {
-    let (loaded, config) = load(&source, ctx)?;
+    let Good { loaded, config, materials, said, .. } = load(&source, ctx)?;
+    let expired = certs::expired(&loaded, &materials, ctx.clock());
+    if let Err(problems) = expired.or(()) {
+        return Err(problems.show(ctx));
+    }
+    for report in &said {
+        if let Outcome::Swapped { warnings, .. } = &report.outcome {
+            for warning in warnings {
+                ctx.warn(warning);
+            }
+        }
+    }
     if let Some(path) = &config.access_log.path
         && let Err(reason) = log::can_open(path)
     {
@@ -93,8 +106,7 @@ fn workers(config: &Config) -> NonZeroUsize {
 
 fn run(
     source: Source,
-    loaded: Loaded,
-    config: Config,
+    good: Good,
     instance: Option<String>,
     has_socket: bool,
     ctx: &mut Ctx,
@@ -102,11 +114,11 @@ fn run(
     let mut settings = Settings::new("proxy");
     settings.instance = instance;
     settings.control = has_socket.then(|| Paths::process().run);
-    let workers = workers(&config);
+    let workers = workers(&good.config);
     let addresses: Vec<_> =
-        config.listener.iter().map(|(name, listener)| (name.clone(), listener.address)).collect();
+        good.config.listener.iter().map(|(name, listener)| (name.clone(), listener.address)).collect();
     let names = addresses.iter().map(|(name, _)| Arc::from(name.as_str())).collect::<Vec<Arc<str>>>();
-    let good = Arc::new(Mutex::new(Good { loaded, config }));
+    let good = Arc::new(Mutex::new(good));
     let make = move || {
         let proxy = Proxy::new(source.clone(), good.clone(), names.clone(), workers.get());
         Ok(Box::new(proxy) as Box<dyn edgekit_rt::Service>)

@@ -11,16 +11,30 @@
 
 pub mod balance;
 mod buffer;
+mod certs;
 mod cli;
 pub mod config;
 mod dates;
 mod entry;
+pub mod health;
+#[cfg(feature = "hooks")]
+mod hooks;
+#[cfg(not(feature = "hooks"))]
+#[path = "hooks/absent.rs"]
+mod hooks;
 pub mod http1;
+pub mod http2;
+pub mod judge;
+pub mod l4;
 mod log;
 mod manual;
+mod mirror;
 mod names;
+mod peer;
 mod plan;
+pub mod resilience;
 pub mod route;
+pub mod secure;
 mod service;
 pub mod snapshot;
 mod stats;

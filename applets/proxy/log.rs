@@ -25,6 +25,8 @@ const WAITING: usize = 64;
 pub struct Line<'a> {
     /// Address of the client.
     pub client: &'a str,
+    /// Whose certificate it proved to have; empty without one.
+    pub identity: &'a str,
     /// Method, target, host and user agent, each ended by a zero byte; empty if the head was refused.
     pub note: &'a [u8],
     /// The status it was answered with; 0 for none.
@@ -227,6 +229,11 @@ fn text(out: &mut Vec<u8>, dates: &mut Dates, line: &Line<'_>) {
     if !line.fault.is_empty() {
         push(out, &[b" fault=", line.fault.as_bytes()]);
     }
+    if !line.identity.is_empty() {
+        out.extend_from_slice(b" identity=\"");
+        escape(out, line.identity.as_bytes());
+        out.push(b'"');
+    }
     out.extend_from_slice(b" agent=\"");
     escape(out, agent);
     out.extend_from_slice(b"\"\n");
@@ -239,6 +246,7 @@ fn json(out: &mut Vec<u8>, dates: &mut Dates, line: &Line<'_>) {
     out.extend_from_slice(b"\"");
     for (name, value) in [
         ("client", line.client.as_bytes()),
+        ("identity", line.identity.as_bytes()),
         ("method", method),
         ("target", target),
         ("host", host),
@@ -316,6 +324,7 @@ mod tests {
     fn line() -> Line<'static> {
         Line {
             client: "::1",
+            identity: "",
             note: b"GET\0/a?b\0example.com\0x\"\n\xff\0",
             status: 200,
             sent: 1234,

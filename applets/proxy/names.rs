@@ -12,7 +12,7 @@ use edgekit_rt::Resolver;
 use tokio::sync::watch;
 
 use crate::config::Config;
-use crate::snapshot::{Address, Change};
+use crate::snapshot::{Address, Change, Endpoint};
 use crate::worker::Shared;
 
 /// How often names are looked up; the resolver knows how long an answer may be kept.
@@ -60,19 +60,19 @@ impl Names {
         let config = self.configs.borrow_and_update().clone();
         let mut pause = None;
         for (name, cluster) in &config.cluster {
-            if !cluster.endpoints.iter().any(|endpoint| matches!(endpoint, Address::Name(..))) {
+            if !cluster.endpoints.iter().any(|seat| matches!(seat.address, Address::Name(..))) {
                 continue;
             }
             pause.get_or_insert(AGAIN);
-            let mut found: Vec<SocketAddr> = Vec::new();
+            let mut found: Vec<Endpoint> = Vec::new();
             let mut all_known = true;
-            for endpoint in &cluster.endpoints {
-                match endpoint {
-                    Address::Socket(address) => found.push(*address),
+            for seat in &cluster.endpoints {
+                match &seat.address {
+                    Address::Socket(address) => found.push(seat.at(*address)),
                     Address::Name(host, port) => match self.resolver.resolve(host).await {
                         Ok(addresses) => {
                             self.told.remove(host);
-                            found.extend(addresses.into_iter().map(|ip| SocketAddr::new(ip, *port)));
+                            found.extend(addresses.into_iter().map(|ip| seat.at(SocketAddr::new(ip, *port))));
                         }
                         Err(error) => {
                             all_known = false;

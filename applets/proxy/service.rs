@@ -9,19 +9,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use edgekit_core::config::{Loaded, Reload, diff};
-use edgekit_core::{Error, ErrorContext, Exit};
+use edgekit_core::config::{Loaded, Problems, Reload, diff};
+use edgekit_core::{Clock, Error, ErrorContext, Exit};
 use edgekit_rt::{BoxFuture, Scope, Service, Verdict};
+use edgekit_tls::{Material, Report};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::config::Config;
+use crate::health::States;
+use crate::hooks::{self, Hooked};
 use crate::names::Names;
+use crate::resilience::{self, Budgets, Memory, RateStates};
+use crate::secure::{self, Materials};
 use crate::snapshot::{Name, Resources, Snapshot, SnapshotCell};
 use crate::stats::Stats;
 use crate::worker::{self, Shared};
-use crate::{log, plan};
+use crate::{certs, log, plan};
 
 /// How long the start waits for names to be looked up.
 const NAMES: Duration = Duration::from_secs(1);
@@ -43,6 +48,27 @@ pub(crate) enum Source {
 pub(crate) struct Good {
     pub(crate) loaded: Loaded,
     pub(crate) config: Config,
+    /// Its certificates, keys and trust.
+    pub(crate) materials: Materials,
+    /// What is to be said of them once there is a log.
+    pub(crate) said: Vec<Report>,
+    /// Its hooks.
+    hooks: Option<Hooked>,
+}
+
+impl Good {
+    /// Checks what was loaded, and reads the files it names but for those that are as they were `before`.
+    ///
+    /// # Errors
+    /// Every fault, at its place.
+    pub(crate) fn check(loaded: Loaded, before: Option<&Good>, clock: &Clock) -> Result<Good, Problems> {
+        let config = plan::checked(&loaded)?;
+        let paths = config.hooks.as_deref().unwrap_or_default();
+        let hooks = hooks::load(&loaded, paths, before.and_then(|good| good.hooks.as_ref()), clock)?;
+        let before = before.map(|good| (&good.config, &good.materials));
+        let (materials, said) = secure::load(&loaded, &config, before, clock)?;
+        Ok(Good { loaded, config, materials, said, hooks })
+    }
 }
 
 /// What the Host calls the sockets of a listener.
@@ -65,6 +91,9 @@ pub(crate) struct Proxy {
 struct Running {
     shared: Arc<Shared>,
     configs: watch::Sender<Arc<Config>>,
+    /// What is watched.
+    materials: watch::Sender<Materials>,
+    clock: Clock,
     addresses: Vec<(Name, String)>,
 }
 
@@ -80,13 +109,20 @@ impl Proxy {
     }
 
     /// The resources of a file, with the listeners that are open.
-    fn resources(&self, config: &Config, before: Option<&Resources>) -> Resources {
-        let mut resources = plan::resources(config);
+    fn resources(&self, good: &Good, before: Option<&Resources>) -> Resources {
+        let mut resources = plan::resources(&good.config);
+        resources.materials = good.materials.clone();
+        resources.hooks = good.hooks.as_ref().map(Hooked::source);
         resources.listeners.retain(|name, _| self.names.contains(name));
         if let Some(before) = before {
             for name in &self.names {
                 if let Some(kept) = before.listeners.get(name) {
+                    let is_new = !resources.listeners.contains_key(name);
                     resources.listeners.entry(name.clone()).or_insert_with(|| kept.clone());
+                    // It keeps its certificates with the rest of it.
+                    if let Some(tls) = before.materials.terminations.get(name).filter(|_| is_new) {
+                        resources.materials.terminations.insert(name.clone(), tls.clone());
+                    }
                 }
             }
             // What was looked up for the same endpoints holds until it is looked up again.
@@ -102,23 +138,35 @@ impl Proxy {
     }
 
     async fn begin(&mut self, scope: &Scope) -> Result<(), Error> {
-        let config = Arc::new(self.good().config.clone());
+        let (config, resources) = {
+            let mut good = self.good();
+            std::mem::take(&mut good.said).iter().for_each(Report::log);
+            (Arc::new(good.config.clone()), self.resources(&good, None))
+        };
         let (sink, writer) = log::channel();
+        let (materials, kept) = watch::channel(resources.materials.clone());
+        scope.spawn(secure::keep(kept));
         let shared = Arc::new(Shared {
             clock: scope.clock().clone(),
-            snapshot: SnapshotCell::new(Snapshot::build(self.resources(&config, None))),
+            snapshot: SnapshotCell::new(Snapshot::build(resources)),
             stats: Stats::new(scope.metrics().clone(), self.workers),
+            states: States::default(),
+            rates: RateStates::default(),
+            budgets: Budgets::default(),
+            memory: Memory::default(),
             log: sink,
             open: AtomicUsize::new(0),
             most_open: most_open(),
         });
         scope.spawn(writer.run());
         shared.log.open(&config.access_log).await?;
+        shared.memory.limit(config.max_rss.map(|size| size.0));
         let (configs, receiver) = watch::channel(config);
         let mut names = Names::new(scope.resolver().clone(), shared.clone(), receiver);
         // What is in a file on this machine is known at once; the network may take its time.
         let _late = tokio::time::timeout(NAMES, names.round()).await;
         scope.spawn(names.run());
+        scope.spawn(resilience::watch_memory(shared.clone(), self.workers));
         let mut sockets: Vec<Vec<(Name, TcpListener)>> = (0..self.workers).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
         for name in &self.names {
@@ -144,7 +192,7 @@ impl Proxy {
         for (name, address) in &addresses {
             tracing::info!(listener = &**name, address, workers = self.workers, "listens");
         }
-        self.running = Some(Running { shared, configs, addresses });
+        self.running = Some(Running { shared, configs, materials, clock: scope.clock().clone(), addresses });
         Ok(())
     }
 
@@ -153,23 +201,37 @@ impl Proxy {
             return Err(Error::new(Exit::TEMPORARY, "the service does not run"));
         };
         let loaded = self.source.load()?;
-        let config = plan::checked(&loaded)?;
+        let mut good = Good::check(loaded, Some(&self.good()), &running.clock)?;
         let mut verdict = Verdict::unchanged();
-        for change in diff(&self.good().loaded, &loaded) {
+        for change in diff(&self.good().loaded, &good.loaded) {
             match change.reload {
                 Reload::Live => verdict.applied.push(change.key),
                 Reload::Restart => verdict.needs_restart.push(change.key),
             }
         }
         // Also where nothing changed: whoever moved the file away wants a new one.
-        running.shared.log.open(&config.access_log).await?;
+        running.shared.log.open(&good.config.access_log).await?;
+        running.shared.memory.limit(good.config.max_rss.map(|size| size.0));
         let before = running.shared.snapshot.get();
-        let resources = self.resources(&config, Some(before.resources()));
+        let resources = self.resources(&good, Some(before.resources()));
+        // Whoever asks for a reload does not want to wait for the watch.
+        std::mem::take(&mut good.said).iter().for_each(Report::log);
+        resources.materials.refresh(None).iter().for_each(Report::log);
+        running.materials.send_if_modified(|watched| {
+            let differs = *watched != resources.materials;
+            watched.clone_from(&resources.materials);
+            differs
+        });
         if resources != *before.resources() {
             running.shared.snapshot.put(Snapshot::build(resources));
+            let now = running.shared.snapshot.get();
+            running.shared.states.retain(|name| now.resources().clusters.contains_key(name));
+            let is_there = |name: &str| now.resources().routes.contains_key(name);
+            running.shared.rates.retain(is_there);
+            running.shared.budgets.retain(is_there);
         }
-        running.configs.send_replace(Arc::new(config.clone()));
-        *self.good() = Good { loaded, config };
+        running.configs.send_replace(Arc::new(good.config.clone()));
+        *self.good() = good;
         Ok(verdict)
     }
 }
@@ -228,6 +290,7 @@ impl Service for Proxy {
             "listeners": listeners,
             "routes": snapshot.routes.len(),
             "clusters": clusters,
+            "certificates": certs::all(&snapshot.resources().materials),
         })
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use edgekit_rt::metrics::{BUCKETS, MAX_SERIES, Metrics, OTHER};
 
 use crate::http1::Fault;
+use crate::http2::Abuse;
 
 /// Routes that are counted by name: each may have a series for every class of status. What comes
 /// later is counted together.
@@ -31,6 +32,11 @@ impl Cell {
     /// Takes `amount` away. Only the owning worker may call it.
     pub fn subtract(&self, amount: u64) {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_sub(amount), Ordering::Relaxed);
+    }
+
+    /// Lets it stand at `value`. Only the owning worker may call it.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
     }
 
     /// What it stands at.
@@ -66,6 +72,8 @@ pub struct WorkerCells {
     pub accepted: Cell,
     /// Closed at once: there are too many.
     pub turned_away: Cell,
+    /// Connections that a hook refused.
+    pub judged: Cell,
     /// accept(2) failed.
     pub accept_errors: Cell,
     /// Connections made to endpoints.
@@ -84,16 +92,60 @@ pub struct WorkerCells {
     pub broken: Cell,
     /// Upgraded connections.
     pub tunnels: Cell,
+    /// Connections that did not begin with the PROXY header they must have.
+    pub header_errors: Cell,
+    /// Connections passed on as they are.
+    pub streams: Cell,
+    /// Requests of clients whom a route is not for: refused, and only counted.
+    pub denied: [Cell; 2],
+    /// Connections of clients that were secured.
+    pub handshakes: Cell,
+    /// Those that could not be.
+    pub handshake_errors: Cell,
+    /// Connections of clients that speak HTTP/2.
+    pub http2: Cell,
+    /// Streams that their clients reset before the answer was out.
+    pub cancelled: Cell,
     /// Lines of the access log that found no room.
     pub lines_lost: Cell,
-    faults: [Cell; Fault::ALL.len()],
+    abuses: [Cell; Abuse::ALL.len()],
+    /// Requests delayed or refused on purpose.
+    pub injected: Cell,
+    /// Endpoints left out because of how they answered.
+    pub ejections: Cell,
+    /// Requests that waited for their turn.
+    pub queued: Cell,
+    /// Requests refused for want of memory.
+    pub memory_refusals: Cell,
+    /// Exchanges cut for want of memory.
+    pub memory_cuts: Cell,
+    /// Exchanges in use, now.
+    pub exchanges: Cell,
+    /// Copies of requests that were sent.
+    pub mirrored: Cell,
+    /// Copies of requests that were not: too many, too long, or their cluster does not answer.
+    pub mirrors_lost: Cell,
+    faults: Faults,
+}
+
+/// One a reason.
+#[derive(Debug)]
+struct Faults([Cell; Fault::ALL.len()]);
+
+impl Default for Faults {
+    fn default() -> Faults {
+        Faults(std::array::from_fn(|_| Cell::default()))
+    }
 }
 
 type Read = fn(&WorkerCells) -> &Cell;
 
 /// Names, words and places of the numbers that are always shown.
-const SHOWN: [(&str, &str, Read); 12] = [
+const SHOWN: &[(&str, &str, Read)] = &[
     ("edgekit_proxy_connections_total", "Connections of clients.", |cells| &cells.accepted),
+    ("edgekit_proxy_hook_refused_connections_total", "Connections that a hook refused.", |cells| {
+        &cells.judged
+    }),
     ("edgekit_proxy_turned_away_total", "Connections closed because there were too many.", |cells| {
         &cells.turned_away
     }),
@@ -110,8 +162,39 @@ const SHOWN: [(&str, &str, Read); 12] = [
     ("edgekit_proxy_sent_bytes_total", "Bytes of bodies to clients.", |cells| &cells.sent),
     ("edgekit_proxy_broken_total", "Answers that broke off.", |cells| &cells.broken),
     ("edgekit_proxy_tunnels_total", "Connections that were upgraded.", |cells| &cells.tunnels),
+    ("edgekit_proxy_header_errors_total", "Connections without the PROXY header they must have.", |cells| {
+        &cells.header_errors
+    }),
+    ("edgekit_proxy_streams_total", "Connections passed on as they are.", |cells| &cells.streams),
+    ("edgekit_proxy_denied_total", "Requests refused because of who asked.", |cells| &cells.denied[0]),
+    ("edgekit_proxy_would_deny_total", "Requests that a shadow list would refuse.", |cells| &cells.denied[1]),
+    ("edgekit_proxy_handshakes_total", "TLS handshakes of clients.", |cells| &cells.handshakes),
+    ("edgekit_proxy_handshake_errors_total", "TLS handshakes of clients that failed.", |cells| {
+        &cells.handshake_errors
+    }),
+    ("edgekit_proxy_http2_connections_total", "Connections of clients that speak HTTP/2.", |cells| {
+        &cells.http2
+    }),
+    ("edgekit_proxy_cancelled_total", "Streams that were reset by their clients.", |cells| &cells.cancelled),
     ("edgekit_proxy_log_lines_lost_total", "Lines of the access log that found no room.", |cells| {
         &cells.lines_lost
+    }),
+    ("edgekit_proxy_injected_faults_total", "Requests delayed or refused on purpose.", |cells| {
+        &cells.injected
+    }),
+    ("edgekit_proxy_ejections_total", "Endpoints left out because of how they answered.", |cells| {
+        &cells.ejections
+    }),
+    ("edgekit_proxy_queued_total", "Requests that waited for their turn.", |cells| &cells.queued),
+    ("edgekit_proxy_memory_refusals_total", "Requests refused for want of memory.", |cells| {
+        &cells.memory_refusals
+    }),
+    ("edgekit_proxy_memory_cuts_total", "Exchanges that stood still, cut for want of memory.", |cells| {
+        &cells.memory_cuts
+    }),
+    ("edgekit_proxy_mirrored_total", "Copies of requests that were answered.", |cells| &cells.mirrored),
+    ("edgekit_proxy_mirrors_lost_total", "Copies of requests that were not sent or answered.", |cells| {
+        &cells.mirrors_lost
     }),
 ];
 
@@ -173,11 +256,27 @@ impl Stats {
     /// Counts a fault.
     pub fn fault(&self, worker: usize, fault: Fault) {
         let place = fault as usize;
-        if self.workers[worker].faults[place].add(1) == 0 {
+        if self.workers[worker].faults.0[place].add(1) == 0 {
             let cells = self.workers.clone();
-            let sum = move || cells.iter().map(|cells| cells.faults[place].get()).sum();
+            let sum = move || cells.iter().map(|cells| cells.faults.0[place].get()).sum();
             let help = "Requests that were not answered by a server, by reason.";
             self.metrics.counter_from("edgekit_proxy_faults_total", help, &[("reason", fault.word())], sum);
+        }
+    }
+
+    /// Counts a connection of HTTP/2 that was ended because of what was done with it.
+    pub fn abuse(&self, worker: usize, abuse: Abuse) {
+        let place = abuse as usize;
+        if self.workers[worker].abuses[place].add(1) == 0 {
+            let cells = self.workers.clone();
+            let sum = move || cells.iter().map(|cells| cells.abuses[place].get()).sum();
+            let help = "Connections of HTTP/2 ended for costing too much, by what.";
+            self.metrics.counter_from(
+                "edgekit_proxy_http2_abuse_total",
+                help,
+                &[("reason", abuse.word())],
+                sum,
+            );
         }
     }
 

@@ -3,14 +3,22 @@
 //! A connection that its server has closed is noticed when it is taken, without a system call: its
 //! readiness says so. The one that closes in that very moment is what the one retry is for.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::task::{Context, Waker};
+use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
+
+use crate::config::Protocol;
+use crate::http2;
+use crate::resilience::Permit;
+use crate::secure;
+use crate::snapshot::Cluster;
+use crate::wire::Stream;
+use crate::worker::Worker;
 
 /// The idle connections of one worker.
 #[derive(Default)]
@@ -18,6 +26,8 @@ pub struct Pool {
     idle: RefCell<HashMap<SocketAddr, Waiting>>,
     /// Endpoints that could not be connected to, and until when they are spared.
     down: RefCell<HashMap<SocketAddr, Duration>>,
+    /// Tasks of this worker that wait for a connection to be given back.
+    waiters: Cell<usize>,
 }
 
 /// How long an endpoint is spared after a connection to it failed, where there are others.
@@ -32,35 +42,70 @@ struct Waiting {
 }
 
 struct Idle {
-    stream: TcpStream,
+    kept: Kept,
     until: Duration,
+}
+
+/// A connection that is kept.
+#[derive(Debug)]
+pub struct Kept {
+    /// The connection.
+    pub stream: Stream,
+    /// Its place among the cluster's connections, where they are limited.
+    pub permit: Option<Permit>,
+}
+
+impl Kept {
+    /// True if others wait for the place it takes.
+    fn is_wanted(&self) -> bool {
+        self.permit.as_ref().is_some_and(Permit::is_wanted)
+    }
+}
+
+/// A task of this worker that waits for a connection.
+#[derive(Debug)]
+pub struct Waiter<'a>(&'a Cell<usize>);
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
 }
 
 impl Pool {
     /// A connection that still stands.
-    pub fn take(&self, endpoint: SocketAddr, now: Duration) -> Option<TcpStream> {
+    pub fn take(&self, endpoint: SocketAddr, now: Duration) -> Option<Kept> {
         let mut idle = self.idle.borrow_mut();
         let waiting = idle.get_mut(&endpoint)?;
         // The one used last has its window open, and the others get a chance to age.
-        while let Some(Idle { stream, until }) = waiting.idle.pop() {
-            if until > now && is_quiet(&stream) {
-                return Some(stream);
+        while let Some(Idle { mut kept, until }) = waiting.idle.pop() {
+            if until > now && kept.stream.is_quiet() {
+                return Some(kept);
             }
         }
         None
     }
 
     /// Keeps a connection for the next exchange, unless there are `most` already.
-    pub fn put(&self, endpoint: SocketAddr, stream: TcpStream, until: Duration, most: u32) {
+    pub fn put(&self, endpoint: SocketAddr, mut kept: Kept, until: Duration, most: u32) {
         // Asked now, a server that has already closed is not kept; and whoever waited last lets go.
-        if !is_quiet(&stream) {
+        if !kept.stream.is_quiet() {
             return;
+        }
+        if kept.is_wanted() {
+            // Another worker cannot take it, only its place.
+            if self.waiters.get() == 0 {
+                return;
+            }
+            if let Some(permit) = &kept.permit {
+                permit.offer();
+            }
         }
         let mut idle = self.idle.borrow_mut();
         let waiting = idle.entry(endpoint).or_default();
         waiting.used = true;
         if waiting.idle.len() < most as usize {
-            waiting.idle.push(Idle { stream, until });
+            waiting.idle.push(Idle { kept, until });
         }
     }
 
@@ -80,10 +125,25 @@ impl Pool {
         self.down.borrow_mut().retain(|_, until| *until > now);
         let mut idle = self.idle.borrow_mut();
         idle.retain(|_, waiting| {
-            waiting.idle.retain(|idle| idle.until > now && is_quiet(&idle.stream));
+            waiting
+                .idle
+                .retain_mut(|idle| idle.until > now && idle.kept.stream.is_quiet() && !idle.kept.is_wanted());
             std::mem::take(&mut waiting.used) || !waiting.idle.is_empty()
         });
         !idle.is_empty()
+    }
+
+    /// Counts a task that waits for a connection.
+    pub fn wait(&self) -> Waiter<'_> {
+        self.waiters.set(self.waiters.get() + 1);
+        Waiter(&self.waiters)
+    }
+
+    /// Closes those whose place others wait for.
+    pub fn release(&self) {
+        for waiting in self.idle.borrow_mut().values_mut() {
+            waiting.idle.retain(|idle| !idle.kept.is_wanted());
+        }
     }
 
     /// Closes all.
@@ -97,17 +157,37 @@ impl Pool {
     }
 }
 
-/// Nothing came on it: neither bytes nobody asked for nor its end.
-fn is_quiet(stream: &TcpStream) -> bool {
-    stream.poll_read_ready(&mut Context::from_waker(Waker::noop())).is_pending()
-}
-
-/// Makes a connection; the caller bounds the time.
+/// Makes a connection as `cluster` wants it; the caller bounds the time.
 ///
 /// # Errors
-/// Those of connect(2).
-pub(crate) async fn connect(endpoint: SocketAddr) -> io::Result<TcpStream> {
+/// Those of connect(2), and of the handshake.
+pub(crate) async fn connect(
+    worker: &Rc<Worker>,
+    cluster: &Cluster,
+    endpoint: SocketAddr,
+) -> io::Result<Stream> {
+    match cluster.settings.protocol {
+        Protocol::Http1 => make(worker, cluster, endpoint).await,
+        // Its connections are shared: this is a stream of one.
+        Protocol::Http2 => {
+            let asked = http2::ask(worker, cluster, endpoint, || make(worker, cluster, endpoint));
+            Ok(Stream::Shared(Box::pin(asked).await?))
+        }
+    }
+}
+
+/// The same for one who needs the connection alone.
+pub(crate) async fn make(worker: &Worker, cluster: &Cluster, endpoint: SocketAddr) -> io::Result<Stream> {
     let socket = if endpoint.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_nodelay(true)?;
-    socket.connect(endpoint).await
+    let stream = socket.connect(endpoint).await?;
+    match &cluster.tls {
+        None if cluster.settings.tls.enabled => Err(io::ErrorKind::NotConnected.into()),
+        None => Ok(Stream::Clear(stream)),
+        // Rare and large: its memory is not every exchange's.
+        Some(origination) => {
+            let session = secure::connect(worker.spares.clone(), stream, origination, endpoint);
+            Ok(Stream::Client(Box::pin(session).await?))
+        }
+    }
 }

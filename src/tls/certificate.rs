@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use rustls::pki_types::CertificateDer;
 
 use crate::der::{self, Reader};
@@ -83,6 +84,12 @@ impl Certificate {
     /// As it goes over the wire.
     pub fn der(&self) -> &CertificateDer<'static> {
         &self.der
+    }
+
+    /// SHA-256 of it, in hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        let digest = digest(&SHA256, &self.der);
+        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Whose it is, in quotes: the common name, else the first of its names.

@@ -18,7 +18,7 @@ use crate::provider;
 use crate::server::MinVersion;
 use crate::swap::Swap;
 use crate::time::ClockTime;
-use crate::trust::{Anchors, Trust};
+use crate::trust::{Anchors, Held, Trust, TrustStatus};
 
 /// Servers whose sessions are remembered, for resumption.
 const SESSIONS: usize = 256;
@@ -48,7 +48,7 @@ pub struct Client {
     identities: Arc<Identities>,
     time: ClockTime,
     /// Whom servers' certificates must come from, as it is in `current`; one writer at a time.
-    anchors: Mutex<Anchors>,
+    anchors: Mutex<Held>,
     current: Swap<rustls::ClientConfig>,
 }
 
@@ -70,7 +70,7 @@ impl Client {
         let client = Client {
             identities,
             time,
-            anchors: Mutex::new(anchors),
+            anchors: Mutex::new(Held::new(anchors)),
             current: Swap::new(Arc::new(config)),
             options,
         };
@@ -87,17 +87,19 @@ impl Client {
         self.identities.status()
     }
 
+    /// How the trust in servers' issuers is doing.
+    pub fn trust(&self) -> TrustStatus {
+        self.anchors.lock().unwrap_or_else(PoisonError::into_inner).status()
+    }
+
     fn refresh_trust(&self) -> Result<Option<Report>, Error> {
         let mut held = self.anchors.lock().unwrap_or_else(PoisonError::into_inner);
-        let anchors = self.options.trust.load()?;
-        if held.is_same(&anchors) {
-            return Ok(None);
-        }
+        let Some(anchors) = held.look(&self.options.trust)? else { return Ok(None) };
         // A configuration of its own remembers no session: none is resumed that would fail now.
         let config = build(&self.options, &self.identities, &anchors, &self.time)?;
         self.current.store(Arc::new(config));
         let report = Report::trust(&anchors);
-        *held = anchors;
+        *held = Held::new(anchors);
         Ok(Some(report))
     }
 

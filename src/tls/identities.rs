@@ -49,8 +49,17 @@ pub struct Identities {
     fallback: Fallback,
     time: ClockTime,
     table: Swap<Table>,
-    /// One writer at a time; why the last look at each source was refused.
-    refused: Mutex<Vec<Option<String>>>,
+    /// One writer at a time; how the last look at each source went.
+    looks: Mutex<Vec<Look>>,
+}
+
+/// What came of looking at one source.
+#[derive(Clone, Debug)]
+struct Look {
+    /// How many pairs of it have been in use, this one included.
+    generation: u64,
+    /// Why the last one was refused.
+    refused: Option<String>,
 }
 
 /// How one pair is doing.
@@ -60,6 +69,14 @@ pub struct IdentityStatus {
     pub path: PathBuf,
     /// Whose it is, in quotes.
     pub subject: String,
+    /// Who issued it, in quotes.
+    pub issuer: String,
+    /// Names it is for.
+    pub names: Vec<String>,
+    /// SHA-256 of the certificate, in hexadecimal.
+    pub fingerprint: String,
+    /// Which pair of its files this is, counted from 1 at the start.
+    pub generation: u64,
     /// Seconds since 1970 between which its chain is valid.
     pub validity: (u64, u64),
     /// Why the pair on disk is not the one in use.
@@ -85,8 +102,8 @@ impl Identities {
             pairs.push(Arc::new(pair));
         }
         let table = Swap::new(Arc::new(Table::new(&configured, pairs)));
-        let refused = Mutex::new(vec![None; configured.len()]);
-        Ok((Identities { configured, usage, fallback, time, table, refused }, reports))
+        let looks = Mutex::new(vec![Look { generation: 1, refused: None }; configured.len()]);
+        Ok((Identities { configured, usage, fallback, time, table, looks }, reports))
     }
 
     /// The pairs in use, in the order they were configured.
@@ -96,14 +113,18 @@ impl Identities {
 
     /// How each pair is doing.
     pub fn status(&self) -> Vec<IdentityStatus> {
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
         let table = self.table.load();
-        let all = self.configured.iter().zip(&table.pairs).zip(refused.iter());
-        all.map(|((identity, pair), refused)| IdentityStatus {
+        let all = self.configured.iter().zip(&table.pairs).zip(looks.iter());
+        all.map(|((identity, pair), look)| IdentityStatus {
             path: path_of(identity),
             subject: pair.leaf().subject().to_owned(),
+            issuer: pair.leaf().issuer().to_owned(),
+            names: pair.leaf().names().iter().map(Name::to_string).collect(),
+            fingerprint: pair.leaf().fingerprint(),
+            generation: look.generation,
             validity: pair.validity(),
-            refused: refused.clone(),
+            refused: look.refused.clone(),
         })
         .collect()
     }
@@ -115,7 +136,7 @@ impl Identities {
 
     /// Looks again at the pairs that any of `changed` belongs to, or at all without a list.
     pub fn refresh(&self, changed: Option<&[PathBuf]>) -> Vec<Report> {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.table.load();
         let (mut pairs, mut reports, mut swapped) = (current.pairs.clone(), Vec::new(), false);
         for (at, identity) in self.configured.iter().enumerate() {
@@ -128,13 +149,14 @@ impl Identities {
                 Ok(Some(pair)) => {
                     let outcome = Outcome::swapped(&pair, &self.time);
                     pairs[at] = Arc::new(pair);
+                    looks[at].generation += 1;
                     swapped = true;
                     outcome
                 }
                 Ok(None) => Outcome::Unchanged,
                 Err(error) => Outcome::Kept(error),
             };
-            refused[at] = match &outcome {
+            looks[at].refused = match &outcome {
                 Outcome::Kept(error) => Some(error.to_string()),
                 _ => None,
             };

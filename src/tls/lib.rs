@@ -63,4 +63,4 @@ pub use server::{ClientAuth, MinVersion, Server, ServerOptions};
 pub use swap::Swap;
 pub use tickets::{ROTATION, Tickets};
 pub use time::ClockTime;
-pub use trust::{Revocation, Roots, Trust};
+pub use trust::{Revocation, Roots, Trust, TrustStatus};

@@ -16,6 +16,7 @@ use webpki::{
     EndEntityCert, ExpirationPolicy, RevocationCheckDepth, RevocationOptionsBuilder, UnknownStatusPolicy,
 };
 
+use crate::certificate::Name;
 use crate::error::{Error, Problem};
 use crate::provider;
 use crate::trust::{Anchors, Revocation};
@@ -65,21 +66,45 @@ impl NamePattern {
         }
     }
 
+    /// True if one of these names of a certificate fits, as those in a handshake would.
+    pub fn fits_any(&self, names: &[Name]) -> bool {
+        names.iter().any(|name| match (self, name) {
+            (NamePattern::Dns(_) | NamePattern::DnsBelow(_), Name::Dns(name)) => self.fits_host(name),
+            (NamePattern::Uri(_) | NamePattern::UriBelow(_), Name::Uri(name)) => self.fits_uri(name),
+            _ => false,
+        })
+    }
+
+    fn fits_host(&self, name: &str) -> bool {
+        match self {
+            NamePattern::Dns(wanted) => name.eq_ignore_ascii_case(wanted),
+            NamePattern::DnsBelow(parent) => name
+                .split_once('.')
+                .is_some_and(|(label, rest)| label != "*" && rest.eq_ignore_ascii_case(parent)),
+            _ => false,
+        }
+    }
+
+    fn fits_uri(&self, name: &str) -> bool {
+        match self {
+            NamePattern::Uri(wanted) => name == wanted,
+            NamePattern::UriBelow(start) => {
+                name.strip_prefix(start.as_str()).is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'))
+            }
+            _ => false,
+        }
+    }
+
     /// True if a certificate with these names fits. A wildcard in a certificate is compared as it
     /// stands: it proves no single host.
     fn fits(&self, certificate: &EndEntityCert<'_>) -> bool {
         match self {
-            NamePattern::Dns(wanted) => {
-                certificate.valid_dns_names().any(|name| name.eq_ignore_ascii_case(wanted))
+            NamePattern::Dns(_) | NamePattern::DnsBelow(_) => {
+                certificate.valid_dns_names().any(|name| self.fits_host(name))
             }
-            NamePattern::DnsBelow(parent) => certificate.valid_dns_names().any(|name| {
-                name.split_once('.')
-                    .is_some_and(|(label, rest)| label != "*" && rest.eq_ignore_ascii_case(parent))
-            }),
-            NamePattern::Uri(wanted) => certificate.valid_uri_names().any(|name| name == wanted),
-            NamePattern::UriBelow(start) => certificate.valid_uri_names().any(|name| {
-                name.strip_prefix(start.as_str()).is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'))
-            }),
+            NamePattern::Uri(_) | NamePattern::UriBelow(_) => {
+                certificate.valid_uri_names().any(|name| self.fits_uri(name))
+            }
         }
     }
 }

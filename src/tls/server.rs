@@ -17,7 +17,7 @@ use crate::provider;
 use crate::swap::Swap;
 use crate::tickets::{ROTATION, Tickets};
 use crate::time::ClockTime;
-use crate::trust::{Anchors, Trust};
+use crate::trust::{Anchors, Held, Trust, TrustStatus};
 
 /// The oldest protocol accepted or offered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -94,7 +94,7 @@ pub struct Server {
     tickets: Option<Arc<Tickets>>,
     time: ClockTime,
     /// Whom clients' certificates must come from, as it is in `current`; one writer at a time.
-    anchors: Mutex<Option<Anchors>>,
+    anchors: Mutex<Option<Held>>,
     current: Swap<rustls::ServerConfig>,
 }
 
@@ -127,7 +127,7 @@ impl Server {
             identities,
             tickets,
             time,
-            anchors: Mutex::new(anchors),
+            anchors: Mutex::new(anchors.map(Held::new)),
             current: Swap::new(Arc::new(config)),
             options,
         };
@@ -144,12 +144,17 @@ impl Server {
         self.identities.status()
     }
 
+    /// How the trust in its clients' issuers is doing; none if clients are not asked.
+    pub fn trust(&self) -> Option<TrustStatus> {
+        self.anchors.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Held::status)
+    }
+
     fn refresh_trust(&self, clients: &ClientAuth) -> Result<Option<Report>, Error> {
         let mut held = self.anchors.lock().unwrap_or_else(PoisonError::into_inner);
-        let anchors = clients.trust.load()?;
-        if held.as_ref().is_some_and(|held| held.is_same(&anchors)) {
-            return Ok(None);
-        }
+        let anchors = match held.as_mut().map(|held| held.look(&clients.trust)).transpose()? {
+            Some(Some(anchors)) => anchors,
+            _ => return Ok(None),
+        };
         let config =
             build(&self.options, &self.identities, self.tickets.as_ref(), Some(&anchors), &self.time)?;
         // A resumed session is not verified again: whoever lost our trust must not resume one.
@@ -158,7 +163,7 @@ impl Server {
         }
         self.current.store(Arc::new(config));
         let report = Report::trust(&anchors);
-        *held = Some(anchors);
+        *held = Some(Held::new(anchors));
         Ok(Some(report))
     }
 }

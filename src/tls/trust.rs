@@ -62,6 +62,49 @@ pub struct Trust {
     pub revocation: Revocation,
 }
 
+/// How trust is doing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrustStatus {
+    /// The (first) file of roots.
+    pub path: PathBuf,
+    /// Certificates in use.
+    pub roots: usize,
+    /// Revocation lists in use.
+    pub crls: usize,
+    /// Why what is on disk is not what is in use.
+    pub refused: Option<String>,
+}
+
+/// Trust as it is in use, and why what came after it is not.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) anchors: Anchors,
+    pub(crate) refused: Option<String>,
+}
+
+impl Held {
+    pub(crate) fn new(anchors: Anchors) -> Held {
+        Held { anchors, refused: None }
+    }
+
+    pub(crate) fn status(&self) -> TrustStatus {
+        TrustStatus {
+            path: self.anchors.path.clone(),
+            roots: self.anchors.roots.len(),
+            crls: self.anchors.crls.len(),
+            refused: self.refused.clone(),
+        }
+    }
+
+    /// What is on disk, if it differs from what is in use.
+    pub(crate) fn look(&mut self, trust: &Trust) -> Result<Option<Anchors>, Error> {
+        let loaded = trust.load();
+        self.refused = loaded.as_ref().err().map(Error::to_string);
+        let anchors = loaded?;
+        Ok((!self.anchors.is_same(&anchors)).then_some(anchors))
+    }
+}
+
 /// Trust as it is on disk at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Anchors {

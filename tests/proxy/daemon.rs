@@ -28,10 +28,15 @@ impl Proxy {
 
     /// One with these routes and clusters, and a listener called web, whose keys come first.
     pub(super) fn with(text: &str) -> Proxy {
+        Proxy::whole(&file(text))
+    }
+
+    /// One of a whole file.
+    pub(super) fn whole(text: &str) -> Proxy {
         let scratch = Scratch::new();
         let notify = UnixDatagram::bind(scratch.join("notify")).expect("a socket to be told by");
         notify.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        fs::write(scratch.join("proxy.toml"), file(text)).expect("a file");
+        fs::write(scratch.join("proxy.toml"), text).expect("a file");
         let log = fs::File::create(scratch.join("log")).expect("a log");
         let child = Command::new(binary())
             .args(["proxy", "run", "--config"])

@@ -1,8 +1,16 @@
 //! `edgekit proxy`: the built binary between raw sockets.
 
+mod balancing;
 mod daemon;
 mod differential;
 mod framing;
+mod hooks;
+mod l4;
 mod life;
 mod messages;
 mod origin;
+mod resilience;
+mod rotate;
+mod routing;
+mod tls;
+mod world;

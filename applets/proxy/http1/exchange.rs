@@ -1,37 +1,24 @@
 //! One exchange with a server: a connection, the request up, the answer down, both at once if need be.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
-use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-
+use super::asker::Asker;
+use super::dial::{Server, Way};
 use super::fault::Fault;
 use super::field::Scan;
 use super::pump::Broken;
 use super::request::BodyKind;
 use super::response::ResponseHead;
 use super::session::{Asked, Next, Outcome, Session};
-use super::write::{self, Ending};
-use crate::balance::Balance;
+use super::write::Ending;
+use crate::health::Report;
+use crate::resilience::{Permit, Tries, Why};
 use crate::route::Route;
-use crate::snapshot::{Cluster, Listener};
-use crate::upstream;
-use crate::wire::Wire;
+use crate::upstream::Kept;
+use crate::wire::{Stream, Wire};
 use crate::worker::Exchange;
-
-/// Endpoints that are tried when connections cannot be made.
-const TRIES: usize = 3;
-
-/// A connection to an endpoint.
-struct Server {
-    stream: TcpStream,
-    endpoint: SocketAddr,
-    /// It was kept from an exchange before: the server may have closed it by now.
-    is_kept: bool,
-}
 
 /// How far the request's body is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,49 +33,120 @@ enum Upload {
 enum Lost {
     /// The server ended before it said anything.
     Silent,
+    /// It took longer than one try may.
+    Late,
     Fault(Fault),
     /// The client ended, or sent what is no body.
     Client(Fault),
 }
 
-impl<W: Wire> Session<'_, W> {
-    /// Has the request, whose head is in `up.out`, answered by `cluster`.
-    pub(super) async fn carry(
+impl<W: Asker> Session<'_, W> {
+    /// Has the request, whose head is in `up.out`, answered by the cluster of `way`.
+    pub(super) async fn carry(&mut self, way: &Way<'_>, asked: Asked) -> Result<(Outcome, Next), Fault> {
+        let worker = self.worker;
+        let mut tries = Tries::new(way.route.retry());
+        if let Some(budget) = way.budget {
+            budget.asked(asked.began);
+        }
+        let _place = match (way.cluster.settings.limits.max_requests, way.chooser.state()) {
+            (Some(most), Some(state)) => {
+                Some(Permit::new(state, |breakers| &breakers.requests, most).ok_or(Fault::Overflow)?)
+            }
+            _ => None,
+        };
+        let mut began = asked.began;
+        let (server, head, upload) = loop {
+            let tried = self.attempt(way, asked, &mut tries, began).await;
+            let why = match &tried {
+                Ok((_, head, _)) if tries.minds(head.status) => Why::Status(head.status),
+                Ok(_) => break tried.map_err(|(_, fault)| fault)?,
+                Err((Some(why), _)) => *why,
+                Err((None, fault)) => return Err(*fault),
+            };
+            let (is_safe, now) = (self.may_repeat(asked), worker.timers.now());
+            let Some(pause) = tries.again(why, is_safe, &way.means(), &worker.dice, now) else {
+                // An answer that cannot be made better is passed on as it is.
+                break tried.map_err(|(_, fault)| fault)?;
+            };
+            drop(tried);
+            if now + pause >= way.until {
+                return Err(Fault::RequestTimeout);
+            }
+            worker.cells().retries.add(1);
+            if !pause.is_zero() {
+                Box::pin(tokio::time::sleep(pause)).await;
+            }
+            began = worker.timers.now();
+            self.exchange.up.out.rewind();
+            self.exchange.answer.clear();
+        };
+        if head.status == 101 {
+            return self.switch(server, &head, way.route, asked).await;
+        }
+        self.relay(server, way, &head, asked, upload).await
+    }
+
+    /// One try: a connection, and the request on it until the head of the answer is there.
+    async fn attempt(
         &mut self,
-        listener: &Listener,
-        cluster: &Cluster,
-        chooser: &dyn Balance,
-        route: &Route,
+        way: &Way<'_>,
         asked: Asked,
-    ) -> Result<(Outcome, Next), Fault> {
-        let mut server = self.dial(cluster, chooser, asked.began, true).await?;
-        let mut upload = Upload::Runs;
-        let mut retried = false;
-        let head = loop {
-            match self.await_answer(&mut server, listener, cluster, asked, &mut upload).await {
+        tries: &mut Tries<'_>,
+        began: Duration,
+    ) -> Result<(Server, ResponseHead, Upload), (Option<Why>, Fault)> {
+        let refused = |fault| (matches!(fault, Fault::Connect).then_some(Why::Connect), fault);
+        let mut server = self.dial(way, &mut tries.tried, began, true).await.map_err(refused)?;
+        let (mut upload, mut retried) = (Upload::Runs, false);
+        loop {
+            let answer = self.await_answer(&mut server, way, asked, began, tries, &mut upload).await;
+            match answer {
                 Ok(length) => {
-                    let head = self.read_answer(length, asked)?;
+                    let head = match self.read_answer(length, asked) {
+                        Ok(head) => head,
+                        Err(fault) => {
+                            let now = self.worker.timers.now();
+                            self.told(way, server.visit.as_ref(), Report::Lost, now);
+                            return Err((None, fault));
+                        }
+                    };
                     if head.status >= 200 || head.status == 101 {
-                        break head;
+                        if server.visit.is_some() {
+                            let now = self.worker.timers.now();
+                            self.told(way, server.visit.as_ref(), Report::Answered(head.status), now);
+                        }
+                        return Ok((server, head, upload));
                     }
-                    self.pass_interim(&head, asked).await?;
+                    self.pass_interim(&head, asked).await.map_err(|fault| (None, fault))?;
                 }
                 // What was never read by the server may be sent again, and so may what does no harm twice.
-                Err(Lost::Silent) if server.is_kept && !retried && self.may_repeat(asked) => {
+                Err(Lost::Silent) if !retried && self.may_ask_again(&server, asked) => {
                     retried = true;
                     self.worker.cells().retries.add(1);
                     self.exchange.up.out.rewind();
                     upload = Upload::Runs;
-                    server = self.dial(cluster, chooser, self.worker.timers.now(), false).await?;
+                    // It is the connection that was dead, not its endpoint.
+                    tries.tried.forget_last();
+                    drop(server);
+                    let now = self.worker.timers.now();
+                    server = self.dial(way, &mut tries.tried, now, false).await.map_err(refused)?;
                 }
-                Err(Lost::Silent) => return Err(Fault::NoAnswer),
-                Err(Lost::Fault(fault) | Lost::Client(fault)) => return Err(fault),
+                Err(lost) => {
+                    let (why, fault) = match lost {
+                        Lost::Silent => (Some(Why::Reset), Fault::NoAnswer),
+                        Lost::Late => (Some(Why::Timeout), Fault::ResponseTimeout),
+                        Lost::Fault(fault) => (None, fault),
+                        Lost::Client(fault) => return Err((None, fault)),
+                    };
+                    let now = self.worker.timers.now();
+                    self.told(way, server.visit.as_ref(), Report::Lost, now);
+                    return Err((why, fault));
+                }
             }
-        };
-        if head.status == 101 {
-            return self.switch(server, &head, route, asked).await;
         }
-        self.relay(server, listener, cluster, &head, route, asked, upload).await
+    }
+
+    fn may_ask_again(&self, server: &Server, asked: Asked) -> bool {
+        server.is_kept && self.may_repeat(asked) || server.stream.was_refused() && self.exchange.up.is_fresh()
     }
 
     fn may_repeat(&self, asked: Asked) -> bool {
@@ -96,74 +154,33 @@ impl<W: Wire> Session<'_, W> {
         !up.out.has_begun() && up.is_fresh() || asked.is_idempotent && asked.body == BodyKind::Empty
     }
 
-    /// A connection to one of the endpoints: one that was kept, if it may be, or a new one.
-    async fn dial(
-        &mut self,
-        cluster: &Cluster,
-        chooser: &dyn Balance,
-        now: Duration,
-        may_be_kept: bool,
-    ) -> Result<Server, Fault> {
-        let (worker, timer) = (self.worker, self.timer);
-        let count = cluster.endpoints.len();
-        if count == 0 {
-            return Err(Fault::NoEndpoint);
-        }
-        let first = chooser.pick(count);
-        let all_down = cluster.endpoints.iter().all(|endpoint| worker.pool.is_down(*endpoint, now));
-        let mut tries = TRIES;
-        for attempt in 0..count {
-            let endpoint = cluster.endpoints[(first + attempt) % count];
-            if tries == 0 || !all_down && worker.pool.is_down(endpoint, now) {
-                continue;
-            }
-            tries -= 1;
-            if may_be_kept && let Some(stream) = worker.pool.take(endpoint, now) {
-                worker.cells().reuses.add(1);
-                return Ok(Server { stream, endpoint, is_kept: true });
-            }
-            worker.timers.arm(timer, worker.timers.now(), cluster.settings.connect_timeout);
-            let mut connecting = pin!(upstream::connect(endpoint));
-            let made = poll_fn(|context| match connecting.as_mut().poll(context) {
-                Poll::Pending if worker.timers.expired(timer) => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(made) => Poll::Ready(made.ok()),
-            });
-            match made.await {
-                Some(stream) => {
-                    worker.cells().connects.add(1);
-                    return Ok(Server { stream, endpoint, is_kept: false });
-                }
-                None => {
-                    worker.cells().connect_errors.add(1);
-                    worker.pool.failed(endpoint, worker.timers.now());
-                }
-            }
-        }
-        Err(Fault::Connect)
-    }
-
     /// Sends the request until the head of an answer is there; gives its length.
     async fn await_answer(
         &mut self,
         server: &mut Server,
-        listener: &Listener,
-        cluster: &Cluster,
+        way: &Way<'_>,
         asked: Asked,
+        began: Duration,
+        tries: &Tries<'_>,
         upload: &mut Upload,
     ) -> Result<usize, Lost> {
         let (worker, timer) = (self.worker, self.timer);
-        let (answers, stalls) = (cluster.settings.response_timeout, listener.settings.stall_timeout);
+        let (answers, stalls) = (way.cluster.settings.response_timeout, way.listener.settings.stall_timeout);
+        // A try is over when its own time is, or that of the whole request.
+        let over = tries.patience().map_or(Duration::MAX, |patience| began.saturating_add(patience));
+        let whole = way.until.min(over);
         let has_body = asked.body != BodyKind::Empty;
-        let begins = if has_body { worker.timers.now() } else { asked.began };
-        worker.timers.arm(timer, begins, if has_body && *upload == Upload::Runs { stalls } else { answers });
+        let begins = if has_body { worker.timers.now() } else { began };
+        let patience = if has_body && *upload == Upload::Runs { stalls } else { answers };
+        worker.timers.arm(timer, begins, patience.min(whole.saturating_sub(begins)));
         let mut scan = Scan::default();
         poll_fn(|context| {
             if *upload == Upload::Runs {
                 self.upload(context, &mut server.stream, upload).map_err(Lost::Client)?;
                 if has_body && (*upload != Upload::Runs || self.exchange.up.has_moved()) {
-                    let patience = if *upload == Upload::Runs { stalls } else { answers };
-                    worker.timers.arm(timer, worker.timers.now(), patience);
+                    let (now, patience) =
+                        (worker.timers.now(), if *upload == Upload::Runs { stalls } else { answers });
+                    worker.timers.arm(timer, now, patience.min(whole.saturating_sub(now)));
                 }
             }
             let answer = &mut self.exchange.answer;
@@ -181,7 +198,10 @@ impl<W: Wire> Session<'_, W> {
                 }
             }
             if worker.timers.expired(timer) {
+                let now = worker.timers.now();
                 return Poll::Ready(Err(match *upload {
+                    _ if now >= way.until => Lost::Fault(Fault::RequestTimeout),
+                    _ if now >= over => Lost::Late,
                     Upload::Runs => Lost::Client(Fault::SlowBody),
                     _ => Lost::Fault(Fault::ResponseTimeout),
                 }));
@@ -195,7 +215,7 @@ impl<W: Wire> Session<'_, W> {
     fn upload(
         &mut self,
         context: &mut Context<'_>,
-        server: &mut TcpStream,
+        server: &mut Stream,
         upload: &mut Upload,
     ) -> Result<(), Fault> {
         let Exchange { inbound, up, .. } = &mut *self.exchange;
@@ -226,7 +246,7 @@ impl<W: Wire> Session<'_, W> {
         down.out.head.clear();
         let bytes = &answer.filled()[..head.length];
         let (none, ending) = (crate::route::Edits::new(&[], &[]), Ending { close: false, old: false });
-        write::response(&mut down.out.head, bytes, head, fields, &none, false, ending);
+        self.client.answer(&mut down.out.head, bytes, head, fields, &none, false, ending);
         down.out.start();
         answer.consume(head.length);
         if self.send().await { Ok(()) } else { Err(Fault::Truncated) }
@@ -244,7 +264,7 @@ impl<W: Wire> Session<'_, W> {
         down.out.head.clear();
         let ending = Ending { close: false, old: asked.is_old };
         let bytes = &answer.filled()[..head.length];
-        write::response(&mut down.out.head, bytes, head, fields, &route.response, false, ending);
+        self.client.answer(&mut down.out.head, bytes, head, fields, &route.response, false, ending);
         down.out.start();
         answer.consume(head.length);
         let outcome = Outcome { status: 101, endpoint: Some(server.endpoint), ..Outcome::default() };
@@ -254,30 +274,30 @@ impl<W: Wire> Session<'_, W> {
     }
 
     /// Carries the answer down, and what is left of the request up.
-    #[expect(clippy::too_many_arguments, reason = "the whole exchange ends here")]
     async fn relay(
         &mut self,
         mut server: Server,
-        listener: &Listener,
-        cluster: &Cluster,
+        way: &Way<'_>,
         head: &ResponseHead,
-        route: &Route,
         asked: Asked,
         mut upload: Upload,
     ) -> Result<(Outcome, Next), Fault> {
         let (worker, timer) = (self.worker, self.timer);
+        let changed = self.judged_answer(head, way.route, asked)?;
+        let head = changed.as_ref().unwrap_or(head);
         let endless = matches!(head.body, BodyKind::Chunked | BodyKind::UntilEnd);
         // Who sends a body to a server that has answered already gets the answer and the end.
         let keeps =
             asked.keep_alive && upload == Upload::Done && !(endless && asked.is_old) && !worker.is_draining();
-        let chunked = endless && !asked.is_old;
+        let chunked = endless && !asked.is_old && W::CHUNKS;
         let Exchange { answer, fields, down, .. } = &mut *self.exchange;
         down.out.head.clear();
         let bytes = &answer.filled()[..head.length];
         let ending = Ending { close: !keeps, old: asked.is_old };
-        write::response(&mut down.out.head, bytes, head, fields, &route.response, chunked, ending);
+        self.client.answer(&mut down.out.head, bytes, head, fields, &way.route.response, chunked, ending);
         answer.consume(head.length);
         down.start(head.body, chunked, u64::MAX);
+        let mut moved = worker.timers.recent();
         let arrived = poll_fn(|context| {
             if upload == Upload::Runs && self.upload(context, &mut server.stream, &mut upload).is_err() {
                 upload = Upload::Refused;
@@ -287,9 +307,18 @@ impl<W: Wire> Session<'_, W> {
                 return Poll::Ready(arrived);
             }
             if down.has_moved() | up.has_moved() {
-                worker.timers.arm(timer, worker.timers.now(), listener.settings.stall_timeout);
+                let now = worker.timers.now();
+                moved = now;
+                worker.timers.arm(timer, now, way.patience(now, way.listener.settings.stall_timeout));
             }
-            if worker.timers.expired(timer) { Poll::Ready(Err(Broken::Source)) } else { Poll::Pending }
+            let gives_up = worker.gives_up(moved);
+            if gives_up {
+                worker.cells().memory_cuts.add(1);
+            }
+            if gives_up || worker.timers.expired(timer) {
+                return Poll::Ready(Err(Broken::Source));
+            }
+            Poll::Pending
         })
         .await;
         let ended = worker.timers.now();
@@ -308,8 +337,9 @@ impl<W: Wire> Session<'_, W> {
             return Ok((outcome, Next::Close));
         }
         if head.keep_alive && upload == Upload::Done && self.exchange.answer.is_empty() {
-            let until = ended + cluster.settings.idle_timeout;
-            worker.pool.put(server.endpoint, server.stream, until, cluster.settings.max_idle);
+            let settings = &way.cluster.settings;
+            let kept = Kept { stream: server.stream, permit: server.permit };
+            worker.pool.put(server.endpoint, kept, ended + settings.idle_timeout, settings.max_idle);
         }
         let next = match keeps {
             true => Next::Idle,

@@ -55,11 +55,25 @@ pub enum Fault {
     NoAnswer,
     /// The server's answer is no HTTP, or cannot be framed for sure.
     BadAnswer,
+    /// The route is not for this client.
+    Denied,
+    /// The whole of it took longer than the route allows.
+    RequestTimeout,
+    /// The cluster has as many connections or requests as it may, and so many wait.
+    Overflow,
+    /// There were more requests than the route's rate.
+    RateLimited,
+    /// The queue before the cluster is full, or the wait in it was too long.
+    Shed,
+    /// A hook refused the request.
+    Hook,
+    /// A hook refused the answer.
+    HookAnswer,
 }
 
 impl Fault {
     /// All of them, in the order of the counters.
-    pub const ALL: [Fault; 26] = [
+    pub const ALL: [Fault; 33] = [
         Fault::BareLf,
         Fault::Syntax,
         Fault::Target,
@@ -86,6 +100,13 @@ impl Fault {
         Fault::ResponseTimeout,
         Fault::NoAnswer,
         Fault::BadAnswer,
+        Fault::Denied,
+        Fault::RequestTimeout,
+        Fault::Overflow,
+        Fault::RateLimited,
+        Fault::Shed,
+        Fault::Hook,
+        Fault::HookAnswer,
     ];
 
     /// The label of the counter.
@@ -117,6 +138,13 @@ impl Fault {
             Fault::ResponseTimeout => "response_timeout",
             Fault::NoAnswer => "no_answer",
             Fault::BadAnswer => "bad_answer",
+            Fault::Denied => "denied",
+            Fault::RequestTimeout => "request_timeout",
+            Fault::Overflow => "overflow",
+            Fault::RateLimited => "rate_limited",
+            Fault::Shed => "shed",
+            Fault::Hook => "hook",
+            Fault::HookAnswer => "hook_answer",
         }
     }
 
@@ -130,10 +158,13 @@ impl Fault {
             Fault::BodyTooLong => 413,
             Fault::Expectation => 417,
             Fault::SlowHead | Fault::SlowBody => 408,
+            Fault::Denied | Fault::Hook => 403,
+            Fault::HookAnswer => 502,
             Fault::NoRoute => 404,
-            Fault::NoEndpoint => 503,
+            Fault::NoEndpoint | Fault::Overflow | Fault::Shed => 503,
+            Fault::RateLimited => 429,
             Fault::Connect | Fault::NoAnswer | Fault::BadAnswer => 502,
-            Fault::ResponseTimeout => 504,
+            Fault::ResponseTimeout | Fault::RequestTimeout => 504,
             _ => 400,
         }
     }

@@ -13,6 +13,22 @@ pub struct Span {
 }
 
 impl Span {
+    /// From `start` up to `end`.
+    pub(crate) fn new(start: usize, end: usize) -> Span {
+        let position = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
+        Span { start: position(start), end: position(end) }
+    }
+
+    /// The same up to its byte `at`, if there is one to be cut at.
+    pub(crate) fn cut(self, at: Option<usize>) -> Span {
+        at.map_or(self, |at| Span::new(self.start.into(), usize::from(self.start) + at))
+    }
+
+    /// Where it is.
+    pub(crate) fn range(self) -> std::ops::Range<usize> {
+        self.start.into()..self.end.into()
+    }
+
     /// The position of `piece` within `whole`, which it is a piece of.
     pub(super) fn of_piece(whole: &[u8], piece: &[u8]) -> Span {
         let start = (piece.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
@@ -24,6 +40,15 @@ impl Span {
     pub fn of<'a>(&self, whole: &'a [u8]) -> &'a [u8] {
         whole.get(usize::from(self.start)..usize::from(self.end)).unwrap_or_default()
     }
+}
+
+/// Field lines with the bytes they are in: what outlives the buffer it came by.
+#[derive(Default, Debug)]
+pub struct Lines {
+    /// Names and values, in whatever order.
+    pub bytes: Vec<u8>,
+    /// Where they are.
+    pub fields: Vec<Field>,
 }
 
 /// One field line.
@@ -67,7 +92,7 @@ pub enum Known {
 }
 
 impl Known {
-    fn of(name: &[u8]) -> Known {
+    pub(crate) fn of(name: &[u8]) -> Known {
         let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
         match name.len() {
             2 if is(b"te") => Known::Hop,
@@ -153,7 +178,7 @@ impl Framing {
 }
 
 /// Digits only, and few enough to be a number: no sign, no blank, no list.
-fn number(value: &[u8]) -> Option<u64> {
+pub(crate) fn number(value: &[u8]) -> Option<u64> {
     if value.is_empty() || value.len() > 18 {
         return None;
     }
@@ -164,7 +189,7 @@ fn number(value: &[u8]) -> Option<u64> {
 }
 
 /// True if a Connection field among `fields` names `name`.
-pub(super) fn nominated(whole: &[u8], fields: &[Field], name: &[u8]) -> bool {
+pub(crate) fn nominated(whole: &[u8], fields: &[Field], name: &[u8]) -> bool {
     let connections = fields.iter().filter(|field| field.known == Known::Connection);
     let mut words = connections.flat_map(|field| tokens(field.value.of(whole)));
     words.any(|word| word.eq_ignore_ascii_case(name))

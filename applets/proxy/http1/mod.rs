@@ -6,42 +6,51 @@
 //! answer (`response.rs`), and the answer down. Whatever two readers could understand differently is
 //! refused with a counted reason (`fault.rs`). `tunnel.rs` is what is left after an upgrade.
 
+mod asker;
 mod chunked;
+mod dial;
 mod exchange;
 mod fault;
 mod field;
+mod hold;
 mod outgoing;
 mod pump;
 mod request;
 mod response;
+mod rewrite;
 mod session;
-mod tunnel;
+pub(crate) mod tunnel;
 mod write;
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::io::IoSlice;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+pub use asker::{Asker, Own};
 pub use chunked::{Chunked, Decoded};
 pub use fault::Fault;
-pub use field::{Field, MAX_FIELDS, Scan};
+pub use field::{Field, Known, Lines, MAX_FIELDS, Scan, Span};
+pub(crate) use field::{nominated, number};
 pub use pump::Pump;
+pub(crate) use request::host_fits;
 pub use request::{BodyKind, RequestHead};
 pub use response::ResponseHead;
-pub use write::decimal;
+pub use write::{Ending, decimal};
 
+use crate::http2;
+use crate::l4::Moved;
+use crate::peer::Peer;
 use crate::wire::{Wire, linger};
 use crate::worker::Worker;
-use session::{Next, Session};
+pub(crate) use session::{Next, Session};
 
 /// What a client gets to take our last answer before its connection is closed on it.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Serves one connection until its end.
-pub async fn serve<W: Wire>(worker: &Rc<Worker>, socket: usize, mut client: W, peer: SocketAddr, timer: u32) {
-    let address = peer.ip().to_canonical().to_string();
+pub async fn serve<W: Asker>(worker: &Rc<Worker>, socket: usize, mut client: W, peer: Peer, timer: u32) {
     let mut is_first = true;
     loop {
         let Some((idle, tunnel)) = patience(worker, socket, is_first) else { return };
@@ -54,21 +63,24 @@ pub async fn serve<W: Wire>(worker: &Rc<Worker>, socket: usize, mut client: W, p
             worker.exchanges.put(exchange);
             return;
         }
-        is_first = false;
-        let mut exchange = worker.exchanges.take();
-        let next = Session {
-            worker,
-            socket,
-            client: &mut client,
-            address: &address,
-            timer,
-            exchange: &mut exchange,
+        let was_first = std::mem::take(&mut is_first);
+        if worker.is_full() {
+            turn_away(&mut client).await;
+            return;
         }
-        .run()
-        .await;
+        let mut exchange = worker.exchanges.take();
+        let next =
+            Session { worker, socket, client: &mut client, peer: &peer, timer, exchange: &mut exchange }
+                .run()
+                .await;
         match next {
             Next::Idle => worker.exchanges.put(exchange),
-            Next::Close => {
+            Next::Http2 if was_first => {
+                // A connection of HTTP/1.1 does not pay for what one of HTTP/2 remembers.
+                return Box::pin(http2::serve(worker, socket, client, peer, timer, exchange)).await;
+            }
+            Next::Close | Next::Http2 => {
+                client.farewell();
                 worker.exchanges.put(exchange);
                 return;
             }
@@ -79,7 +91,10 @@ pub async fn serve<W: Wire>(worker: &Rc<Worker>, socket: usize, mut client: W, p
                 return;
             }
             Next::Tunnel(server) => {
-                tunnel::run(worker, client, server, exchange, timer, tunnel).await;
+                let moved = Moved::default();
+                tunnel::run(worker, client, server, exchange, timer, tunnel, &moved).await;
+                worker.cells().received.add(moved.received.get());
+                worker.cells().sent.add(moved.sent.get());
                 return;
             }
         }
@@ -113,9 +128,29 @@ async fn has_bytes<W: Wire>(
             drains = true;
             worker.timers.arm(timer, worker.timers.now(), worker.idle_time(patience));
         }
-        if worker.timers.expired(timer) { Poll::Ready(false) } else { Poll::Pending }
+        if worker.timers.expired(timer) || worker.is_tight() { Poll::Ready(false) } else { Poll::Pending }
     })
     .await
+}
+
+/// Refuses a request that there is no memory to read. A client that does not take so little at once
+/// gets nothing.
+async fn turn_away<W: Asker>(client: &mut W) {
+    const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
+                             content-length: 0\r\n\r\n";
+    let mut scratch = [0; 512];
+    poll_fn(|context| {
+        let sent = client.poll_write(context, &[IoSlice::new(REFUSAL)]);
+        // What was read is not answered by a reset.
+        for _ in 0..64 {
+            if !matches!(client.poll_read(context, &mut scratch), Poll::Ready(Ok(bytes)) if bytes > 0) {
+                break;
+            }
+        }
+        let ended = client.poll_end(context);
+        Poll::Ready((sent.is_ready(), ended.is_ready()))
+    })
+    .await;
 }
 
 async fn end<W: Wire>(worker: &Worker, client: &mut W, timer: u32, scratch: &mut [u8]) {

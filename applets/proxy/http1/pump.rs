@@ -82,6 +82,11 @@ impl Pump {
         (self.chunked_out, self.limit, self.carried, self.holds) = (chunked_out, limit, 0, 0);
     }
 
+    /// Leaves the framing of the body to the sink.
+    pub fn leave_framing(&mut self) {
+        self.chunked_out = false;
+    }
+
     /// True once all has come and all is written.
     pub fn is_done(&self) -> bool {
         matches!(self.body, Body::Over) && self.out.is_empty()
@@ -116,7 +121,7 @@ impl Pump {
         loop {
             // Before the head goes out: a small body that is there already goes with it.
             if self.holds == 0 && !buffer.is_empty() && !matches!(self.body, Body::Over) {
-                self.frame(buffer).map_err(Broken::Framing)?;
+                self.frame(buffer, source.frames()).map_err(Broken::Framing)?;
             }
             if !self.out.is_empty() {
                 let before = self.out.has_begun();
@@ -126,6 +131,7 @@ impl Pump {
             }
             buffer.consume(std::mem::take(&mut self.holds));
             if matches!(self.body, Body::Over) {
+                sink.finish(source.trailers()).map_err(|_| Broken::Sink)?;
                 return Poll::Ready(Ok(()));
             }
             if !buffer.is_empty() {
@@ -144,8 +150,8 @@ impl Pump {
         }
     }
 
-    /// Takes the next piece of the body from the buffer.
-    fn frame(&mut self, buffer: &mut Buffer) -> Result<(), Fault> {
+    /// Takes the next piece of the body from the buffer. `is_framed` says that the source tells the end.
+    fn frame(&mut self, buffer: &mut Buffer, is_framed: bool) -> Result<(), Fault> {
         let there = buffer.filled().len();
         let (read, payload, end) = match &mut self.body {
             Body::Over => return Ok(()),
@@ -165,9 +171,11 @@ impl Pump {
             return Err(Fault::BodyTooLong);
         }
         if end {
-            self.body = Body::Over;
+            // What follows the body comes with the end.
+            self.body = if is_framed { Body::UntilEnd } else { Body::Over };
         }
-        self.out.add(buffer, 0..payload, self.chunked_out, end);
+        let last = matches!(self.body, Body::Over);
+        self.out.add(buffer, 0..payload, self.chunked_out, last);
         self.holds = read;
         Ok(())
     }

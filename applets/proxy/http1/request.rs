@@ -4,6 +4,7 @@ use std::mem::MaybeUninit;
 
 use super::fault::Fault;
 use super::field::{self, Field, Framing, Known, MAX_FIELDS, Span, tokens};
+use crate::route::Asking;
 
 /// How the body of a message is framed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,6 +109,19 @@ impl RequestHead {
         })
     }
 
+    /// What routes look at.
+    pub fn asking<'a>(&self, bytes: &'a [u8], fields: &'a [Field]) -> Asking<'a> {
+        let (path, target) = (self.path.of(bytes), self.target.of(bytes));
+        Asking {
+            host: self.host.of(bytes),
+            path,
+            query: target.get(path.len() + 1..).unwrap_or_default(),
+            method: self.method.of(bytes),
+            bytes,
+            fields,
+        }
+    }
+
     /// True if the request may be sent twice without harm (RFC 9110 §9.2.2).
     pub fn is_idempotent(&self, bytes: &[u8]) -> bool {
         matches!(self.method.of(bytes), b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE")
@@ -151,7 +165,7 @@ fn target(bytes: &[u8], target: &[u8], method: &str, host: &mut Span) -> Result<
 }
 
 /// Letters of a host and its port; no user, no path, no list.
-fn host_fits(host: &[u8]) -> bool {
+pub(crate) fn host_fits(host: &[u8]) -> bool {
     host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:[]!$&'()*+;=%".contains(byte))
 }
 

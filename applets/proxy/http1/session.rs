@@ -10,34 +10,43 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-
+use super::asker::{Asker, Own};
+use super::dial::Way;
 use super::fault::Fault;
 use super::field::{Scan, Span};
 use super::request::{BodyKind, RequestHead};
+use super::response::ResponseHead;
+use super::rewrite;
 use super::write::{self, Client, Ending};
+use crate::config::{Protocol, Spoken};
+use crate::http2;
+use crate::judge::{Head, Point, Request, Response, Ruling};
 use crate::log::Line;
-use crate::route::{Action, Route};
+use crate::mirror;
+use crate::peer::{ClientCertificate, Peer};
+use crate::route::{Action, Injection, Route};
 use crate::snapshot::Listener;
 use crate::stats::RouteStats;
-use crate::wire::Wire;
+use crate::wire::Stream;
 use crate::worker::{Exchange, View, Worker};
 
 /// How a connection goes on.
-pub(super) enum Next {
+pub(crate) enum Next {
     /// Waits for another request.
     Idle,
     /// Is closed.
     Close,
     /// Is closed once the client has had time to take the last answer.
     Linger,
+    /// Speaks HTTP/2, as its first bytes say, which are left in the buffer.
+    Http2,
     /// Belongs to another protocol now.
-    Tunnel(TcpStream),
+    Tunnel(Stream),
 }
 
 /// What is remembered of a request once its head is gone from the buffer.
 #[derive(Clone, Copy)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     pub(super) began: Duration,
     pub(super) body: BodyKind,
     pub(super) is_old: bool,
@@ -45,6 +54,8 @@ pub(super) struct Asked {
     pub(super) is_idempotent: bool,
     pub(super) keep_alive: bool,
     pub(super) upgrades: bool,
+    /// Seconds after which another request would be welcome; 0 is not said.
+    pub(super) retry_after: u32,
 }
 
 impl Asked {
@@ -58,6 +69,7 @@ impl Asked {
             is_idempotent: false,
             keep_alive: false,
             upgrades: false,
+            retry_after: 0,
         }
     }
 }
@@ -73,16 +85,33 @@ pub(super) struct Outcome {
 }
 
 /// One connection while it is busy.
-pub(super) struct Session<'a, W> {
+pub(crate) struct Session<'a, W> {
     pub(super) worker: &'a Rc<Worker>,
     pub(super) socket: usize,
     pub(super) client: &'a mut W,
-    pub(super) address: &'a str,
+    pub(super) peer: &'a Peer,
     pub(super) timer: u32,
     pub(super) exchange: &'a mut Exchange,
 }
 
-impl<W: Wire> Session<'_, W> {
+impl<'a, W: Asker> Session<'a, W> {
+    /// Of a connection, or of a stream of one, that has come by the listener at `socket`.
+    pub(crate) fn new(
+        worker: &'a Rc<Worker>,
+        socket: usize,
+        client: &'a mut W,
+        peer: &'a Peer,
+        timer: u32,
+        exchange: &'a mut Exchange,
+    ) -> Session<'a, W> {
+        Session { worker, socket, client, peer, timer, exchange }
+    }
+
+    /// Answers a request whose head was refused before it became one.
+    pub(crate) async fn refused(&mut self, fault: Fault, began: Duration) -> Next {
+        self.refuse(fault, Asked::nothing(began), None).await
+    }
+
     /// Answers until nothing more is in the buffer.
     pub(super) async fn run(&mut self) -> Next {
         loop {
@@ -97,16 +126,32 @@ impl<W: Wire> Session<'_, W> {
         let view = self.worker.view();
         let Some(listener) = view.listener(self.socket) else { return Next::Close };
         let began = self.worker.timers.now();
-        self.exchange.note.clear();
-        self.exchange.up.clear();
-        self.exchange.down.clear();
-        let head = match self.read_head(listener, began).await {
-            Ok(Some(head)) => head,
-            Ok(None) => return Next::Close,
-            Err(fault) => return self.refuse(fault, Asked::nothing(began), None).await,
-        };
+        self.exchange.begin();
+        match self.read_head(listener, began).await {
+            Ok(Some(head)) => self.serve(&view, listener, &head, began).await,
+            Ok(None) => Next::Close,
+            // The preface of HTTP/2 looks like a head of a version we do not know.
+            Err(Fault::Version)
+                if self.exchange.inbound.filled().starts_with(http2::PREFACE)
+                    && listener.settings.protocol != Spoken::Http1 =>
+            {
+                Next::Http2
+            }
+            Err(fault) => self.refuse(fault, Asked::nothing(began), None).await,
+        }
+    }
+
+    /// Has one request answered, whose head is at the front of `inbound` and whose fields are noted,
+    /// whatever protocol it came by.
+    pub(crate) async fn serve(
+        &mut self,
+        view: &View,
+        listener: &Listener,
+        head: &RequestHead,
+        began: Duration,
+    ) -> Next {
         let bytes = self.exchange.inbound.filled();
-        let asked = Asked {
+        let mut asked = Asked {
             began,
             body: head.body,
             is_old: head.minor == 0,
@@ -114,23 +159,172 @@ impl<W: Wire> Session<'_, W> {
             is_idempotent: head.is_idempotent(bytes),
             keep_alive: head.keep_alive,
             upgrades: false,
+            retry_after: 0,
         };
-        if self.worker.shared.log.is_on() {
-            self.note(&head);
+        if self.worker.shared.log.is_on() || view.judges(Point::Log) {
+            self.note(head);
         }
+        self.exchange.judge = view.judge();
+        let changed;
+        let head = match self.judged(listener, head, asked).await {
+            Ok(None) => head,
+            Ok(Some(new)) => {
+                changed = new;
+                &changed
+            }
+            Err(next) => return next,
+        };
         let bytes = self.exchange.inbound.filled();
-        let found = listener.router.find(head.host.of(bytes), head.path.of(bytes), head.method.of(bytes));
-        let Some((route, stats)) = found.and_then(|at| view.route(at)) else {
+        let found = listener.router.find(&head.asking(bytes, &self.exchange.fields));
+        let Some((at, (route, stats))) = found.and_then(|at| Some((at, view.route(at)?))) else {
             self.exchange.inbound.consume(head.length);
             return self.refuse(Fault::NoRoute, asked, None).await;
         };
+        if let Some(guard) = route.extras.as_ref().and_then(|extras| extras.guard.as_ref())
+            && !guard.admits(self.peer)
+        {
+            self.worker.cells().denied[usize::from(guard.shadow)].add(1);
+            if !guard.shadow {
+                self.exchange.inbound.consume(head.length);
+                return self.refuse(Fault::Denied, asked, Some((route, stats))).await;
+            }
+        }
+        if route.is_limited()
+            && let Some(rate) = view.rate(at)
+            && let Err(wait) = rate.take(self.peer.address.ip(), began)
+        {
+            self.exchange.inbound.consume(head.length);
+            asked.retry_after = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+            return self.refuse(Fault::RateLimited, asked, Some((route, stats))).await;
+        }
+        if let Some(extras) = &route.extras
+            && extras.injects
+            && let Some(status) = self.inject(&route.settings.fault).await
+        {
+            self.exchange.inbound.consume(head.length);
+            let body = super::fault::reason(status).as_bytes();
+            return self.answer(status, body, asked, Some((route, stats))).await;
+        }
         match &route.action {
             Action::Direct { status, body } => {
                 self.exchange.inbound.consume(head.length);
-                self.answer(*status, body, asked, route, stats).await
+                self.answer(*status, body, asked, Some((route, stats))).await
             }
-            Action::Forward(_) => self.forward(&view, listener, (route, stats), &head, asked).await,
+            Action::Redirect { status, target } => {
+                let Exchange { inbound, up, .. } = &mut *self.exchange;
+                let bytes = inbound.filled();
+                let (asked_for, path) = (head.target.of(bytes), head.path.of(bytes).len());
+                target.location(&mut up.out.head, self.peer.scheme(), head.host.of(bytes), asked_for, path);
+                inbound.consume(head.length);
+                self.answer(*status, &[], asked, Some((route, stats))).await
+            }
+            Action::Forward(_) | Action::Split(_) => {
+                self.forward(view, listener, (at, route, stats), head, asked).await
+            }
         }
+    }
+
+    /// Asks whoever judges about a request; gives its head, read again, where it was changed.
+    async fn judged(
+        &mut self,
+        listener: &Listener,
+        head: &RequestHead,
+        asked: Asked,
+    ) -> Result<Option<RequestHead>, Next> {
+        let Some(judge) = self.exchange.judge.clone().filter(|judge| judge.asks(Point::Request)) else {
+            return Ok(None);
+        };
+        let Exchange { inbound, fields, up, .. } = &mut *self.exchange;
+        let bytes = inbound.filled();
+        let asking = head.asking(bytes, fields);
+        let ruling = judge.request(&Request {
+            method: asking.method,
+            path: asking.path,
+            query: asking.query,
+            host: asking.host,
+            head: Head { bytes, fields },
+            peer: self.peer,
+            listener: &listener.name,
+        });
+        let fault = match ruling {
+            Ruling::Pass => return Ok(None),
+            Ruling::Refuse => Fault::Hook,
+            Ruling::Change(changes) => match changes.status {
+                Some(status) => {
+                    for (name, value) in &changes.fields {
+                        write::line(&mut up.out.head, name, value.as_deref().unwrap_or_default());
+                    }
+                    inbound.consume(head.length);
+                    return Err(self.answer(status, &changes.body, asked, None).await);
+                }
+                None => {
+                    let mut new = Vec::new();
+                    rewrite::request(&mut new, bytes, head, fields, &changes);
+                    match RequestHead::parse(&new, fields) {
+                        Ok(read) if inbound.replace(head.length, &new) => return Ok(Some(read)),
+                        Ok(_) => Fault::HeadTooLong,
+                        Err(fault) => fault,
+                    }
+                }
+            },
+        };
+        self.exchange.inbound.consume(head.length);
+        Err(self.refuse(fault, asked, None).await)
+    }
+
+    /// Asks whoever judges about an answer; gives its head, read again, where it was changed.
+    pub(super) fn judged_answer(
+        &mut self,
+        head: &ResponseHead,
+        route: &Route,
+        asked: Asked,
+    ) -> Result<Option<ResponseHead>, Fault> {
+        let Some(judge) = self.exchange.judge.clone().filter(|judge| judge.asks(Point::Response)) else {
+            return Ok(None);
+        };
+        let Exchange { answer, fields, .. } = &mut *self.exchange;
+        let bytes = answer.filled();
+        let response = Response {
+            status: head.status,
+            head: Head { bytes, fields },
+            route: &route.name,
+            peer: self.peer,
+        };
+        let refused = match judge.response(&response) {
+            Ruling::Pass => return Ok(None),
+            Ruling::Refuse => Fault::HookAnswer,
+            Ruling::Change(changes) => {
+                let mut new = Vec::new();
+                rewrite::response(&mut new, bytes, head, fields, &changes);
+                match ResponseHead::parse(&new, fields, asked.is_head) {
+                    Ok(read) if answer.replace(head.length, &new) => {
+                        // What the connection to the server is good for, its own words say.
+                        return Ok(Some(ResponseHead {
+                            keep_alive: head.keep_alive,
+                            body: head.body,
+                            ..read
+                        }));
+                    }
+                    _ => Fault::BadAnswer,
+                }
+            }
+        };
+        answer.clear();
+        Err(refused)
+    }
+
+    /// Holds a request back, or gives the status it is answered with instead, as a route wants it.
+    async fn inject(&self, fault: &Injection) -> Option<u16> {
+        let dice = &self.worker.dice;
+        if let Some(delay) = fault.delay
+            && fault.delay_share.takes(dice.roll())
+        {
+            self.worker.cells().injected.add(1);
+            Box::pin(tokio::time::sleep(delay)).await;
+        }
+        let abort = fault.abort.filter(|_| fault.abort_share.takes(dice.roll()))?;
+        self.worker.cells().injected.add(1);
+        Some(abort)
     }
 
     /// Reads until a whole head is there; none if the client is gone and has not begun one.
@@ -195,7 +389,7 @@ impl<W: Wire> Session<'_, W> {
         &mut self,
         view: &View,
         listener: &Listener,
-        (route, stats): (&Route, &Arc<RouteStats>),
+        (at, route, stats): (usize, &Route, &Arc<RouteStats>),
         head: &RequestHead,
         mut asked: Asked,
     ) -> Next {
@@ -206,22 +400,58 @@ impl<W: Wire> Session<'_, W> {
             inbound.consume(head.length);
             return self.refuse(Fault::BodyTooLong, asked, Some((route, stats))).await;
         }
+        let target = view.cluster(route, &self.worker.dice);
+        let hash = match target {
+            Some((cluster, chooser)) if chooser.wants_hash() => {
+                cluster.settings.hash.of(&head.asking(bytes, fields), self.peer.address.ip())
+            }
+            _ => None,
+        };
         asked.upgrades = head.upgrades_to(bytes, &route.settings.upgrade) && head.body == BodyKind::Empty;
         let client = Client {
-            address: self.address,
-            scheme: "http",
+            address: &self.peer.text,
+            scheme: self.peer.scheme(),
             forwarded: listener.settings.forwarded,
             trusted: listener.settings.trust_forwarded,
         };
         write::request(&mut up.out.head, bytes, head, fields, &client, &route.request, asked.upgrades);
-        up.start(head.body, head.body == BodyKind::Chunked, limit);
         inbound.consume(head.length);
-        let Some((cluster, chooser)) = view.cluster(route) else {
+        if let Some(copy) = route.extras.as_ref().and_then(|extras| extras.mirror) {
+            let body = match head.body {
+                BodyKind::Empty => Some(&[][..]),
+                BodyKind::Length(length) => {
+                    usize::try_from(length).ok().and_then(|length| inbound.filled().get(..length))
+                }
+                _ => None,
+            };
+            let share = route.settings.mirror.share;
+            mirror::copy(self.worker, view.cluster_at(copy), share, &up.out.head, body);
+        }
+        let Some((cluster, chooser)) = target else {
             return self.refuse(Fault::NoEndpoint, asked, Some((route, stats))).await;
         };
-        match self.carry(listener, cluster, chooser, route, asked).await {
+        if cluster.settings.protocol == Protocol::Http2 {
+            self.exchange.up.leave_framing();
+        }
+        let until =
+            route.settings.timeout.map_or(Duration::MAX, |timeout| asked.began.saturating_add(timeout));
+        let way = Way { listener, route, cluster, chooser, budget: view.budget(at), hash, until };
+        let (_turn, kept) = match self.hold(&way, head).await {
+            Ok(held) => held,
+            Err(fault) => {
+                asked.retry_after = u32::from(fault == Fault::Shed);
+                return self.refuse(fault, asked, Some((route, stats))).await;
+            }
+        };
+        if kept {
+            asked.body = BodyKind::Empty;
+        }
+        asked.is_idempotent |= route.retry().is_some_and(|retry| retry.any_method);
+        let chunked = matches!(asked.body, BodyKind::Chunked | BodyKind::UntilEnd);
+        self.exchange.up.start(asked.body, chunked, limit);
+        match self.carry(&way, asked).await {
             Ok((outcome, next)) => {
-                self.count(asked, &outcome, route, Some(stats));
+                self.count(asked, &outcome, Some((route, stats)));
                 next
             }
             Err(fault) => self.refuse(fault, asked, Some((route, stats))).await,
@@ -238,36 +468,31 @@ impl<W: Wire> Session<'_, W> {
         status: u16,
         body: &[u8],
         asked: Asked,
-        route: &Route,
-        stats: &Arc<RouteStats>,
+        route: Option<(&Route, &Arc<RouteStats>)>,
     ) -> Next {
         let keeps = self.keeps(&asked);
         let ending = Ending { close: !keeps, old: asked.is_old };
-        let out = &mut self.exchange.down.out;
+        let Exchange { up, down, .. } = &mut *self.exchange;
+        let out = &mut down.out;
         out.head.clear();
         {
             let mut dates = self.worker.dates.borrow_mut();
-            write::answer(
-                &mut out.head,
+            let own = Own {
                 status,
                 body,
-                dates.http(),
-                asked.is_head,
-                Some(&route.response),
-                ending,
-            );
+                to_head: asked.is_head,
+                is_fault: false,
+                lines: &up.out.head,
+                edits: route.map(|(route, _)| &route.response),
+            };
+            self.client.own(&mut out.head, &own, dates.http(), ending);
         }
         out.start();
-        if !self.send().await {
+        if !(self.send().await && self.client.finish(None).is_ok()) {
             return Next::Close;
         }
         self.worker.timers.now();
-        self.count(
-            asked,
-            &Outcome { status, sent: body.len() as u64, ..Outcome::default() },
-            route,
-            Some(stats),
-        );
+        self.count(asked, &Outcome { status, sent: body.len() as u64, ..Outcome::default() }, route);
         if keeps { Next::Idle } else { Next::Linger }
     }
 
@@ -283,20 +508,22 @@ impl<W: Wire> Session<'_, W> {
         let out = &mut self.exchange.down.out;
         out.head.clear();
         let text = super::fault::reason(fault.status());
+        let mut line = [0; 32];
+        let lines = retry_after(asked.retry_after, &mut line);
         {
             let mut dates = self.worker.dates.borrow_mut();
-            write::answer(
-                &mut out.head,
-                fault.status(),
-                text.as_bytes(),
-                dates.http(),
-                asked.is_head,
-                None,
-                ending,
-            );
+            let own = Own {
+                status: fault.status(),
+                body: text.as_bytes(),
+                is_fault: true,
+                to_head: asked.is_head,
+                lines,
+                edits: None,
+            };
+            self.client.own(&mut out.head, &own, dates.http(), ending);
         }
         out.start();
-        let sent = self.send().await;
+        let sent = self.send().await && self.client.finish(None).is_ok();
         self.worker.timers.now();
         let outcome =
             Outcome { status: fault.status(), fault: Some(fault), endpoint: None, sent: text.len() as u64 };
@@ -328,19 +555,20 @@ impl<W: Wire> Session<'_, W> {
         self.worker.shared.stats.answered(stats, self.worker.index, outcome.status, took);
     }
 
-    fn count(&self, asked: Asked, outcome: &Outcome, route: &Route, stats: Option<&Arc<RouteStats>>) {
-        if let Some(stats) = stats {
+    fn count(&self, asked: Asked, outcome: &Outcome, route: Option<(&Route, &Arc<RouteStats>)>) {
+        if let Some((_, stats)) = route {
             self.counted(asked, outcome, stats);
         }
         let cells = self.worker.cells();
         cells.received.add(self.exchange.up.carried());
         cells.sent.add(outcome.sent);
-        self.log(asked, outcome, &route.name);
+        self.log(asked, outcome, route.map_or("", |(route, _)| &route.name));
     }
 
     fn log(&self, asked: Asked, outcome: &Outcome, route: &str) {
         let sink = &self.worker.shared.log;
-        if !sink.is_on() {
+        let judge = self.exchange.judge.as_ref().filter(|judge| judge.asks(Point::Log));
+        if !sink.is_on() && judge.is_none() {
             return;
         }
         let mut text = [0; 64];
@@ -352,8 +580,10 @@ impl<W: Wire> Session<'_, W> {
             let left = left.len();
             text.len() - left
         });
+        let identity = self.peer.certificate().map(ClientCertificate::identity).unwrap_or_default();
         let line = Line {
-            client: self.address,
+            client: &self.peer.text,
+            identity: &identity,
             note: &self.exchange.note,
             status: outcome.status,
             sent: outcome.sent,
@@ -362,9 +592,25 @@ impl<W: Wire> Session<'_, W> {
             endpoint: &text[..endpoint],
             fault: outcome.fault.map_or("", Fault::word),
         };
+        if judge.is_some_and(|judge| !judge.log(&line)) || !sink.is_on() {
+            return;
+        }
         let lost = self.worker.log.borrow_mut().add(sink, &mut self.worker.dates.borrow_mut(), &line);
         self.worker.cells().lines_lost.add(lost);
     }
+}
+
+/// The line that says so; nothing for 0.
+fn retry_after(seconds: u32, line: &mut [u8; 32]) -> &[u8] {
+    use std::io::Write;
+    if seconds == 0 {
+        return &[];
+    }
+    let mut left = &mut line[..];
+    // The longest number has ten digits.
+    let _fits = write!(left, "retry-after: {seconds}\r\n");
+    let left = left.len();
+    &line[..line.len() - left]
 }
 
 /// Which part of a head that is longer than `most` is to blame.

@@ -5,10 +5,9 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-
 use super::request::BodyKind;
-use crate::wire::Wire;
+use crate::l4::Moved;
+use crate::wire::{Stream, Wire};
 use crate::worker::{Exchange, Worker};
 
 /// What one round came to.
@@ -25,19 +24,22 @@ struct Ended {
     down: bool,
 }
 
-/// Carries until the end; `patience` bounds the silence.
-pub(super) async fn run<W: Wire>(
+/// Carries until the end; `patience` bounds the silence. What was carried is added to `moved`.
+pub(crate) async fn run<W: Wire>(
     worker: &Rc<Worker>,
     mut client: W,
-    mut server: TcpStream,
+    mut server: Stream,
     mut exchange: Box<Exchange>,
     timer: u32,
     patience: Duration,
+    moved: &Moved,
 ) {
     let mut ended = Ended::default();
     loop {
         worker.timers.arm(timer, worker.timers.now(), patience);
         let round = carry(worker, &mut client, &mut server, &mut exchange, timer, patience, &mut ended).await;
+        moved.received.set(moved.received.get() + exchange.up.carried());
+        moved.sent.set(moved.sent.get() + exchange.down.carried());
         worker.exchanges.put(exchange);
         if matches!(round, Round::Over) {
             return;
@@ -61,7 +63,7 @@ pub(super) async fn run<W: Wire>(
 async fn carry<W: Wire>(
     worker: &Worker,
     client: &mut W,
-    server: &mut TcpStream,
+    server: &mut Stream,
     exchange: &mut Exchange,
     timer: u32,
     patience: Duration,

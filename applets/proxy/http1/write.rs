@@ -1,5 +1,6 @@
 //! Heads as they are sent on: whole lines appended to a buffer that is kept, nothing allocated.
 
+use super::asker::Own;
 use super::fault::reason;
 use super::field::{Field, Known, nominated};
 use super::request::{BodyKind, RequestHead};
@@ -30,17 +31,16 @@ pub(super) fn request(
     edits: &Edits,
     upgrade: bool,
 ) {
-    parts(
-        out,
-        &[
-            head.method.of(bytes),
-            b" ",
-            head.target.of(bytes),
-            b" HTTP/1.1\r\nhost: ",
-            head.host.of(bytes),
-            b"\r\n",
-        ],
-    );
+    parts(out, &[head.method.of(bytes), b" "]);
+    let mut host = head.host.of(bytes);
+    match &edits.target {
+        None => out.extend_from_slice(head.target.of(bytes)),
+        Some(changed) => {
+            changed.target(out, head.target.of(bytes), head.path.of(bytes).len());
+            host = changed.host().unwrap_or(host);
+        }
+    }
+    parts(out, &[b" HTTP/1.1\r\nhost: ", host, b"\r\n"]);
     let (x, standard) = match client.forwarded {
         Forwarded::X => (true, false),
         Forwarded::Standard => (false, true),
@@ -82,7 +82,7 @@ pub(super) fn request(
     }
     match head.body {
         BodyKind::Length(length) => length_line(out, length),
-        BodyKind::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        BodyKind::Chunked | BodyKind::UntilEnd => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         // A method that means a body says that there is none (RFC 9110 §8.6).
         _ if matches!(head.method.of(bytes), b"POST" | b"PUT" | b"PATCH") => length_line(out, 0),
         _ => {}
@@ -107,7 +107,12 @@ pub(super) fn request(
         parts(out, &[b"for=", open, client.address.as_bytes(), close]);
         parts(out, &[b";proto=", client.scheme.as_bytes(), b"\r\n"]);
     }
-    parts(out, &[if head.minor == 0 { b"via: 1.0" } else { b"via: 1.1" }, b" edgekit\r\n"]);
+    let version: &[u8] = match head.minor {
+        0 => b"via: 1.0",
+        1 => b"via: 1.1",
+        _ => b"via: 2",
+    };
+    parts(out, &[version, b" edgekit\r\n"]);
     if let Some(protocol) = head.upgrade.filter(|_| upgrade) {
         parts(out, &[b"connection: upgrade\r\nupgrade: ", protocol.of(bytes), b"\r\n"]);
     }
@@ -116,7 +121,7 @@ pub(super) fn request(
 
 /// What the client is told about the connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Ending {
+pub struct Ending {
     /// It ends after this answer.
     pub close: bool,
     /// The client speaks HTTP/1.0, where keeping it must be said.
@@ -175,15 +180,8 @@ pub(super) fn response(
 }
 
 /// Writes an answer of our own, whole.
-pub(super) fn answer(
-    out: &mut Vec<u8>,
-    status: u16,
-    body: &[u8],
-    date: &[u8],
-    to_head: bool,
-    edits: Option<&Edits>,
-    ending: Ending,
-) {
+pub(super) fn answer(out: &mut Vec<u8>, own: &Own<'_>, date: &[u8], ending: Ending) {
+    let Own { status, body, .. } = *own;
     out.extend_from_slice(b"HTTP/1.1 ");
     decimal(out, u64::from(status));
     parts(out, &[b" ", reason(status).as_bytes(), b"\r\ndate: ", date, b"\r\n"]);
@@ -194,23 +192,23 @@ pub(super) fn answer(
         length_line(out, body.len() as u64);
     }
     ending.write(out);
-    parts(out, &[edits.map_or(&[][..], |edits| &edits.lines), b"\r\n"]);
-    if !to_head {
+    parts(out, &[own.lines, own.edits.map_or(&[][..], |edits| &edits.lines), b"\r\n"]);
+    if !own.to_head {
         out.extend_from_slice(body);
     }
 }
 
-fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+pub(super) fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     parts(out, &[name, b": ", value, b"\r\n"]);
 }
 
-fn length_line(out: &mut Vec<u8>, length: u64) {
+pub(super) fn length_line(out: &mut Vec<u8>, length: u64) {
     out.extend_from_slice(b"content-length: ");
     decimal(out, length);
     out.extend_from_slice(b"\r\n");
 }
 
-fn parts(out: &mut Vec<u8>, parts: &[&[u8]]) {
+pub(super) fn parts(out: &mut Vec<u8>, parts: &[&[u8]]) {
     for part in parts {
         out.extend_from_slice(part);
     }

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use super::target::Retarget;
+
 /// Headers nobody edits.
 const OURS: [&str; 12] = [
     "connection",
@@ -77,15 +79,27 @@ pub struct Edits {
     pub lines: Box<[u8]>,
     /// Names whose lines are left out, those that are set among them.
     removed: Box<[Box<[u8]>]>,
+    /// Where a request goes instead.
+    pub target: Option<Box<Retarget>>,
 }
 
 impl Edits {
     /// Compiles them.
     pub fn new(set: &[HeaderLine], removed: &[HeaderName]) -> Edits {
-        let lines: String = set.iter().map(|line| format!("{line}\r\n")).collect();
+        Edits::with(set, &[], removed, None)
+    }
+
+    /// Compiles them, with lines that are added to those of the same name, and another target.
+    pub fn with(
+        set: &[HeaderLine],
+        added: &[HeaderLine],
+        removed: &[HeaderName],
+        target: Option<Box<Retarget>>,
+    ) -> Edits {
+        let lines: String = set.iter().chain(added).map(|line| format!("{line}\r\n")).collect();
         let names = set.iter().map(|line| &line.name).chain(removed);
         let removed = names.map(|name| name.0.as_bytes().into()).collect();
-        Edits { lines: lines.into_bytes().into(), removed }
+        Edits { lines: lines.into_bytes().into(), removed, target }
     }
 
     /// True if the line of this name is left out.
@@ -106,6 +120,14 @@ mod tests {
             assert!(HeaderLine::parse(line).is_err(), "{line}");
         }
         assert_eq!(HeaderLine::parse("X-Edge:  a b ").unwrap().to_string(), "x-edge: a b");
+    }
+
+    #[test]
+    fn what_is_added_joins() {
+        let added = [HeaderLine::parse("X-A: 2").unwrap()];
+        let edits = Edits::with(&[], &added, &[], None);
+        assert_eq!(&*edits.lines, b"x-a: 2\r\n");
+        assert!(!edits.removes(b"x-a"));
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The look-up: tables by host, and in each tables by path.
 //!
 //! A look-up costs one hash a label of the host and one a distinct length of prefix, however many
-//! routes there are, and allocates nothing.
+//! routes there are, and allocates nothing. Regular expressions are tried one after the other, and
+//! only where a host has some.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Route;
+use super::condition::{Asking, Conditions, Pattern};
 use super::pattern::HostPattern;
 
 /// The longest host there is (RFC 1035 §2.3.4), with room for brackets.
@@ -24,6 +26,8 @@ pub struct Router {
 #[derive(PartialEq, Debug, Default)]
 struct Paths {
     exact: Table,
+    /// The longest first.
+    patterns: Vec<(Pattern, Vec<Entry>)>,
     /// By length, the longest first.
     prefixes: Vec<(usize, Table)>,
 }
@@ -35,7 +39,21 @@ type Table = HashMap<Box<[u8]>, Vec<Entry>>;
 struct Entry {
     /// None is all.
     methods: Option<Box<[Box<[u8]>]>>,
+    /// Beside host, path and method.
+    conditions: Option<Box<Conditions>>,
     route: usize,
+}
+
+impl Entry {
+    /// How close it is: the higher come first.
+    fn rank(&self) -> (bool, usize) {
+        (self.methods.is_some(), self.conditions.as_ref().map_or(0, |conditions| conditions.count()))
+    }
+
+    fn fits(&self, asked: &Asking<'_>) -> bool {
+        self.methods.as_ref().is_none_or(|methods| methods.iter().any(|one| **one == *asked.method))
+            && self.conditions.as_ref().is_none_or(|conditions| conditions.hold(asked))
+    }
 }
 
 impl Router {
@@ -69,10 +87,9 @@ impl Router {
         router
     }
 
-    /// The position of the route for a request. `host` is the Host header, with a port or not;
-    /// `path` has no query.
-    pub fn find(&self, host: &[u8], path: &[u8], method: &[u8]) -> Option<usize> {
-        self.paths(host)?.find(path, method)
+    /// The position of the route for a request.
+    pub fn find(&self, asked: &Asking<'_>) -> Option<usize> {
+        self.paths(asked.host)?.find(asked)
     }
 
     fn paths(&self, host: &[u8]) -> Option<&Paths> {
@@ -105,9 +122,24 @@ impl Paths {
         let settings = &route.settings;
         let methods = settings.methods.as_deref().filter(|methods| !methods.is_empty());
         let methods = methods.map(|list| list.iter().map(|method| method.as_bytes().into()).collect());
-        let entries = match &settings.path_exact {
-            Some(path) => self.exact.entry(path.0.as_bytes().into()).or_default(),
-            None => {
+        let conditions = Conditions::new(settings.headers.as_deref(), settings.query.as_deref());
+        let entries = match (&settings.path_exact, &settings.path_regex) {
+            (Some(path), _) => self.exact.entry(path.0.as_bytes().into()).or_default(),
+            (None, Some(pattern)) => {
+                let order = |other: &Pattern| {
+                    let (one, other) = (pattern.text(), other.text());
+                    one.len().cmp(&other.len()).then_with(|| other.cmp(one))
+                };
+                let at = match self.patterns.binary_search_by(|(other, _)| order(other)) {
+                    Ok(at) => at,
+                    Err(at) => {
+                        self.patterns.insert(at, (pattern.clone(), Vec::new()));
+                        at
+                    }
+                };
+                &mut self.patterns[at].1
+            }
+            (None, None) => {
                 let prefix = settings.path.as_ref().map_or("", |path| path.prefix()).as_bytes();
                 let at = match self.prefixes.binary_search_by(|(length, _)| prefix.len().cmp(length)) {
                     Ok(at) => at,
@@ -119,22 +151,26 @@ impl Paths {
                 self.prefixes[at].1.entry(prefix.into()).or_default()
             }
         };
-        // Those for some methods come before the one for all.
-        let at = if methods.is_some() { 0 } else { entries.len() };
-        entries.insert(at, Entry { methods, route: position });
+        let entry = Entry { methods, conditions, route: position };
+        let at = entries.partition_point(|other| other.rank() >= entry.rank());
+        entries.insert(at, entry);
     }
 
-    fn find(&self, path: &[u8], method: &[u8]) -> Option<usize> {
-        let fits = |entries: &Vec<Entry>| {
-            let fits = |entry: &&Entry| {
-                entry.methods.as_ref().is_none_or(|methods| methods.iter().any(|one| **one == *method))
-            };
-            entries.iter().find(fits).map(|entry| entry.route)
-        };
+    fn find(&self, asked: &Asking<'_>) -> Option<usize> {
+        let fits =
+            |entries: &Vec<Entry>| entries.iter().find(|entry| entry.fits(asked)).map(|entry| entry.route);
+        let path = asked.path;
         if !self.exact.is_empty()
             && let Some(route) = self.exact.get(path).and_then(fits)
         {
             return Some(route);
+        }
+        for (pattern, entries) in &self.patterns {
+            if pattern.fits(path)
+                && let Some(route) = fits(entries)
+            {
+                return Some(route);
+            }
         }
         self.prefixes.iter().find_map(|(length, prefixes)| {
             let whole = path.len() == *length || path.get(*length) == Some(&b'/') || *length == 0;
@@ -156,6 +192,7 @@ fn without_port(host: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use super::Asking;
     use crate::config::Config;
     use crate::plan;
     use crate::snapshot::Snapshot;
@@ -165,6 +202,19 @@ mod tests {
         let text = format!("[listener.web]\naddress = \"127.0.0.1:1\"\n{text}");
         let loaded = parse(Config::SECTION, "proxy", "file", text.into_bytes()).unwrap();
         Snapshot::build(plan::resources(&loaded.get::<Config>().unwrap()))
+    }
+
+    fn find(snapshot: &Snapshot, host: &str, target: &str, method: &str) -> Option<usize> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let asked = Asking {
+            host: host.as_bytes(),
+            path: path.as_bytes(),
+            query: query.as_bytes(),
+            method: method.as_bytes(),
+            bytes: &[],
+            fields: &[],
+        };
+        snapshot.listeners[0].router.find(&asked)
     }
 
     const ROUTES: &str = r#"
@@ -189,6 +239,17 @@ mod tests {
         [route.one]
         path_exact = "/api/one"
         status = 200
+        [route.digits]
+        path_regex = "^/api/[0-9]+$"
+        status = 200
+        [route.debug]
+        path = "/api"
+        query = ["debug"]
+        status = 200
+        [route.debug-two]
+        path = "/api"
+        query = ["debug", "v=2"]
+        status = 200
     "#;
 
     #[test]
@@ -210,10 +271,17 @@ mod tests {
             ("x", "/api/two", "POST", "api-post"),
             ("x", "/api/one", "POST", "one"),
             ("x", "/api/one/", "GET", "api"),
+            ("x", "/api/12", "GET", "digits"),
+            ("x", "/api/12?debug", "GET", "digits"),
+            ("x", "/api/12x", "GET", "api"),
+            ("x", "/api/x?debug", "GET", "debug"),
+            ("x", "/api/x?debug&v=2", "GET", "debug-two"),
+            ("x", "/api/x?v=2", "GET", "api"),
+            // Who names methods is closer than who names parameters.
+            ("x", "/api/x?debug", "POST", "api-post"),
         ];
         for (host, path, method, wanted) in cases {
-            let router = &snapshot.listeners[0].router;
-            let found = router.find(host.as_bytes(), path.as_bytes(), method.as_bytes());
+            let found = find(&snapshot, host, path, method);
             assert_eq!(found.map(|at| &*snapshot.routes[at].name), Some(wanted), "{host} {path} {method}");
         }
     }
@@ -222,12 +290,10 @@ mod tests {
     fn what_nothing_is_for_is_not_found() {
         let snapshot =
             snapshot("[route.a]\nhosts = [\"a\"]\npath = \"/x\"\nmethods = [\"GET\"]\nstatus = 200\n");
-        let router = &snapshot.listeners[0].router;
-        assert_eq!(router.find(b"a", b"/x", b"GET"), Some(0));
+        assert_eq!(find(&snapshot, "a", "/x", "GET"), Some(0));
         for (host, path, method) in [("b", "/x", "GET"), ("a", "/", "GET"), ("a", "/x", "PUT")] {
-            assert_eq!(router.find(host.as_bytes(), path.as_bytes(), method.as_bytes()), None);
+            assert_eq!(find(&snapshot, host, path, method), None);
         }
-        let long = [b'a'; 5000];
-        assert_eq!(router.find(&long, b"/x", b"GET"), None);
+        assert_eq!(find(&snapshot, &"a".repeat(5000), "/x", "GET"), None);
     }
 }

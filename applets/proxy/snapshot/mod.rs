@@ -8,18 +8,22 @@
 
 mod address;
 mod cell;
+mod endpoint;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use address::Address;
 pub use cell::SnapshotCell;
+pub use endpoint::{Endpoint, Seat};
 
 use crate::config;
-use crate::route::{Action, Route, Router};
+use crate::judge::Source;
+use crate::l4::Streams;
+use crate::route::{Route, Router};
+use crate::secure::{Materials, Origination, Termination};
 
 /// The name of a resource.
 pub type Name = Arc<str>;
@@ -34,7 +38,11 @@ pub struct Resources {
     /// `[cluster.NAME]`.
     pub clusters: BTreeMap<Name, Arc<config::Cluster>>,
     /// The addresses of a cluster, names looked up.
-    pub endpoints: BTreeMap<Name, Arc<[SocketAddr]>>,
+    pub endpoints: BTreeMap<Name, Arc<[Endpoint]>>,
+    /// Certificates, keys and trust, of listeners and of clusters.
+    pub materials: Materials,
+    /// What judges requests and answers.
+    pub hooks: Option<Source>,
 }
 
 /// One resource that comes, changes or (without a value) goes.
@@ -47,7 +55,13 @@ pub enum Change {
     /// A cluster's settings.
     Cluster(Name, Option<Arc<config::Cluster>>),
     /// A cluster's addresses.
-    Endpoints(Name, Option<Arc<[SocketAddr]>>),
+    Endpoints(Name, Option<Arc<[Endpoint]>>),
+    /// What a listener proves itself with.
+    Termination(Name, Option<Termination>),
+    /// What a cluster is trusted by.
+    Origination(Name, Option<Origination>),
+    /// What judges.
+    Hooks(Option<Source>),
 }
 
 /// A cluster as workers see it.
@@ -58,7 +72,31 @@ pub struct Cluster {
     /// Its settings.
     pub settings: Arc<config::Cluster>,
     /// Where it is; empty until a name was found.
-    pub endpoints: Arc<[SocketAddr]>,
+    pub endpoints: Arc<[Endpoint]>,
+    /// Something must be known of its endpoints, or counted, by all workers together.
+    pub is_managed: bool,
+    /// How TLS is spoken with it; none if it is not, or if that is not known yet.
+    pub tls: Option<Origination>,
+}
+
+impl Cluster {
+    fn new(
+        name: Name,
+        settings: Arc<config::Cluster>,
+        endpoints: Arc<[Endpoint]>,
+        tls: Option<Origination>,
+    ) -> Cluster {
+        use config::Balance;
+        let alike = |endpoint: &Endpoint| (endpoint.weight, endpoint.priority);
+        let plain = matches!(settings.balance, Balance::RoundRobin | Balance::Random)
+            && endpoints.windows(2).all(|two| alike(&two[0]) == alike(&two[1]))
+            && settings.slow_start.is_none()
+            && settings.health.kind.is_none()
+            && settings.shed.permits.is_none()
+            && !settings.outlier.is_on()
+            && !settings.limits.is_on();
+        Cluster { name, settings, endpoints, is_managed: !plain, tls }
+    }
 }
 
 /// A listener as workers see it.
@@ -70,6 +108,10 @@ pub struct Listener {
     pub settings: Arc<config::Listener>,
     /// Which of the snapshot's routes a request takes.
     pub router: Router,
+    /// How it speaks TLS; none if it does not, or if that is not known yet.
+    pub tls: Option<Termination>,
+    /// Where connections go; none if it speaks HTTP.
+    pub streams: Option<Streams>,
 }
 
 /// The compiled picture.
@@ -80,7 +122,7 @@ pub struct Snapshot {
     pub listeners: Vec<Arc<Listener>>,
     /// By name; [`Router`] gives positions in it.
     pub routes: Vec<Arc<Route>>,
-    /// By name; [`Action::Forward`] holds positions in it.
+    /// By name; routes hold positions in it.
     pub clusters: Vec<Arc<Cluster>>,
 }
 
@@ -104,6 +146,9 @@ impl Snapshot {
             Change::Route(name, value) => put(&mut resources.routes, name, value),
             Change::Cluster(name, value) => put(&mut resources.clusters, name, value),
             Change::Endpoints(name, value) => put(&mut resources.endpoints, name, value),
+            Change::Termination(name, value) => put(&mut resources.materials.terminations, name, value),
+            Change::Hooks(source) => resources.hooks = source,
+            Change::Origination(name, value) => put(&mut resources.materials.originations, name, value),
         }
         Snapshot::after(self, resources)
     }
@@ -125,7 +170,8 @@ impl Snapshot {
             .iter()
             .map(|(name, settings)| {
                 let endpoints = resources.endpoints.get(name).cloned().unwrap_or_else(|| Arc::from([]));
-                let cluster = Cluster { name: name.clone(), settings: settings.clone(), endpoints };
+                let tls = resources.materials.originations.get(name).cloned();
+                let cluster = Cluster::new(name.clone(), settings.clone(), endpoints, tls);
                 kept(&old.clusters, |old| old.name.cmp(name), cluster)
             })
             .collect();
@@ -143,19 +189,14 @@ impl Snapshot {
             .iter()
             .map(|(name, settings)| {
                 let router = Router::build(name, &routes);
-                let listener = Listener { name: name.clone(), settings: settings.clone(), router };
+                let tls = resources.materials.terminations.get(name).cloned();
+                let streams = Streams::build(settings, place);
+                let listener =
+                    Listener { name: name.clone(), settings: settings.clone(), router, tls, streams };
                 kept(&old.listeners, |old| old.name.cmp(name), listener)
             })
             .collect();
         Snapshot { resources, listeners, routes, clusters }
-    }
-
-    /// The cluster a route asks; none if it answers by itself or its cluster is not there.
-    pub fn cluster_of(&self, route: &Route) -> Option<(usize, &Arc<Cluster>)> {
-        match route.action {
-            Action::Forward(Some(at)) => self.clusters.get(at).map(|cluster| (at, cluster)),
-            _ => None,
-        }
     }
 }
 

@@ -11,8 +11,15 @@ use std::time::Duration;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::Worker;
-use crate::http1;
+use super::{View, Worker};
+use crate::config::{Preface, Spoken};
+use crate::judge::Point;
+use crate::l4::{self, Header, Passed};
+use crate::peer::Peer;
+use crate::secure;
+use crate::snapshot::Listener;
+use crate::wire::Stream;
+use crate::{http1, http2};
 
 /// What accept(2) gets to find descriptors or memory again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -61,7 +68,7 @@ fn welcome(worker: &Rc<Worker>, socket: usize, stream: TcpStream, peer: SocketAd
     let cells = worker.cells();
     cells.accepted.add(1);
     let shared = &worker.shared;
-    if shared.open.fetch_add(1, Ordering::Relaxed) >= shared.most_open {
+    if shared.open.fetch_add(1, Ordering::Relaxed) >= shared.most_open || worker.is_tight() {
         shared.open.fetch_sub(1, Ordering::Relaxed);
         cells.turned_away.add(1);
         return;
@@ -76,8 +83,90 @@ fn welcome(worker: &Rc<Worker>, socket: usize, stream: TcpStream, peer: SocketAd
         let worker = &guest.worker;
         let timer = poll_fn(|context| Poll::Ready(worker.timers.enter(context.waker().clone()))).await;
         let _place = Place { worker: worker.clone(), timer };
-        http1::serve(worker, socket, stream, peer, timer).await;
+        let mut peer = Peer::at(peer);
+        let view = worker.view();
+        let Some(listener) = view.listener(socket) else { return };
+        let mut destination = None;
+        if listener.settings.proxy_protocol == Preface::Require {
+            match introduced(worker, listener, &stream, timer).await {
+                Some(ends) => {
+                    if let Some((from, to)) = ends {
+                        (peer, destination) = (Peer::at(from), Some(to));
+                    }
+                }
+                None => return,
+            }
+        }
+        let Some(stream) = secured(worker, listener, stream, &mut peer, timer).await else { return };
+        if !is_admitted(worker, &view, listener, &peer) {
+            return;
+        }
+        if listener.streams.is_some() {
+            let passed = Passed { peer, destination, socket, timer };
+            // Larger than what an idle connection of HTTP holds.
+            return Box::pin(l4::serve(worker, view, stream, passed)).await;
+        }
+        let is_http2 = match &peer.tls {
+            Some(secured) => secured.is_http2,
+            None => listener.settings.protocol == Spoken::Http2,
+        };
+        drop(view);
+        // Else whether it is HTTP/2 shows by what it begins with.
+        if is_http2 {
+            let early = worker.exchanges.take();
+            Box::pin(http2::serve(worker, socket, stream, peer, timer, early)).await;
+        } else {
+            http1::serve(worker, socket, stream, peer, timer).await;
+        }
     });
+}
+
+/// Reads the PROXY header a connection must begin with; none if it does not.
+async fn introduced(
+    worker: &Rc<Worker>,
+    listener: &Listener,
+    stream: &TcpStream,
+    timer: u32,
+) -> Option<Option<(SocketAddr, SocketAddr)>> {
+    worker.timers.arm(timer, worker.timers.now(), listener.settings.head_timeout);
+    match Box::pin(l4::forwarded(worker, stream, timer)).await {
+        Some(Header::Whole { ends, .. }) => Some(ends),
+        _ => {
+            worker.cells().header_errors.add(1);
+            None
+        }
+    }
+}
+
+/// What whoever judges says of a connection.
+fn is_admitted(worker: &Worker, view: &View, listener: &Listener, peer: &Peer) -> bool {
+    let Some(judge) = view.judge().filter(|judge| judge.asks(Point::Connection)) else { return true };
+    let is_admitted = judge.connection(peer, &listener.name);
+    if !is_admitted {
+        worker.cells().judged.add(1);
+    }
+    is_admitted
+}
+
+/// The connection as its listener wants it: as it is, or after a handshake.
+async fn secured(
+    worker: &Rc<Worker>,
+    listener: &Listener,
+    stream: TcpStream,
+    peer: &mut Peer,
+    timer: u32,
+) -> Option<Stream> {
+    let Some(termination) = &listener.tls else {
+        // What is to be secured is not served in the clear while its certificate is missing.
+        let is_clear = listener.settings.tls.cert_files.as_ref().is_none_or(Vec::is_empty);
+        return is_clear.then_some(Stream::Clear(stream));
+    };
+    let patience = listener.settings.head_timeout;
+    // A handshake needs a lot of state for a moment: it is not part of every connection's.
+    let shaken = Box::pin(secure::accept(worker, timer, stream, termination, patience)).await;
+    let (session, secured) = shaken?;
+    peer.tls = Some(Box::new(secured));
+    Some(Stream::Server(session))
 }
 
 /// Counts a connection until its task is gone, panics included.

@@ -9,6 +9,7 @@ mod exchanges;
 mod timers;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::TcpListener;
 use std::pin::pin;
@@ -25,10 +26,16 @@ use tokio::task::JoinSet;
 pub(crate) use exchanges::{Exchange, Exchanges};
 pub(crate) use timers::Timers;
 
-use crate::balance::{self, Balance};
+use crate::balance::{Chooser, Dice};
 use crate::dates::Dates;
+use crate::health::{Checks, States};
+use crate::http2::Links;
+use crate::judge::{Judge, Point, Source};
+use crate::l4::Pipes;
 use crate::log::{LogLines, LogSink};
-use crate::route::Route;
+use crate::resilience::{Budget, Budgets, Memory, RateLimits, RateStates, Stage};
+use crate::route::{Action, Route};
+use crate::secure::Spares;
 use crate::snapshot::{Cluster, Listener, Snapshot, SnapshotCell};
 use crate::stats::{RouteStats, Stats, WorkerCells};
 use crate::upstream::Pool;
@@ -46,6 +53,14 @@ pub struct Shared {
     pub snapshot: SnapshotCell,
     /// What is counted.
     pub stats: Stats,
+    /// What is known of endpoints.
+    pub states: States,
+    /// What is left of the rates of routes.
+    pub rates: RateStates,
+    /// Second tries that are left to routes.
+    pub budgets: Budgets,
+    /// What memory allows.
+    pub memory: Memory,
     /// Where the access log goes.
     pub log: LogSink,
     /// Connections of clients, now.
@@ -61,21 +76,50 @@ pub struct View {
     /// In the order of the worker's sockets; none if it went away.
     listeners: Vec<Option<Arc<Listener>>>,
     routes: Vec<Arc<RouteStats>>,
-    choosers: Vec<Box<dyn Balance>>,
+    choosers: Vec<Chooser>,
+    /// Of the routes that have some, by position.
+    rates: HashMap<usize, Arc<RateLimits>>,
+    /// Of the routes that try again, by position.
+    budgets: HashMap<usize, Arc<Budget>>,
+    /// What judges, and what it was made of.
+    judge: Option<(Source, Rc<dyn Judge>)>,
 }
 
 impl View {
-    fn new(shared: &Shared, names: &[Arc<str>], worker: usize) -> View {
+    fn new(shared: &Shared, names: &[Arc<str>], worker: usize, before: Option<&View>) -> View {
         let number = shared.snapshot.number();
         let snapshot = shared.snapshot.get();
         let listeners = names.iter().map(|name| snapshot.listener(name).cloned()).collect();
         let routes = snapshot.routes.iter().map(|route| shared.stats.route(&route.name)).collect();
-        let seed = shared.clock.monotonic().as_nanos() as u64 ^ (worker as u64) << 32;
+        let seed = seed(shared, worker);
         let chooser = |(at, cluster): (usize, &Arc<Cluster>)| {
-            balance::chooser(cluster.settings.balance, seed.wrapping_add(at as u64))
+            let state = shared.states.of(cluster);
+            Chooser::new(cluster.settings.balance, seed.wrapping_add(at as u64), state)
         };
         let choosers = snapshot.clusters.iter().enumerate().map(chooser).collect();
-        View { number, snapshot, listeners, routes, choosers }
+        let limited = snapshot.routes.iter().enumerate().filter(|(_, route)| route.is_limited());
+        let rate = |(at, route): (usize, &Arc<Route>)| {
+            Some((at, shared.rates.of(&route.name, &route.settings.limit)?))
+        };
+        let rates = limited.filter_map(rate).collect();
+        let retries = snapshot.routes.iter().enumerate().filter(|(_, route)| route.retry().is_some());
+        let budgets = retries.map(|(at, route)| (at, shared.budgets.of(&route.name))).collect();
+        let judge = snapshot.resources().hooks.clone().and_then(|source| {
+            let kept = before.and_then(|view| view.judge.as_ref()).filter(|(made_of, _)| *made_of == source);
+            let judge = kept.map(|(_, judge)| judge.clone()).or_else(|| source.0.judge())?;
+            Some((source, judge))
+        });
+        View { number, snapshot, listeners, routes, choosers, rates, budgets, judge }
+    }
+
+    /// Who judges what passes.
+    pub fn judge(&self) -> Option<Rc<dyn Judge>> {
+        self.judge.as_ref().map(|(_, judge)| judge.clone())
+    }
+
+    /// Whether somebody judges at this point.
+    pub fn judges(&self, point: Point) -> bool {
+        self.judge.as_ref().is_some_and(|(_, judge)| judge.asks(point))
     }
 
     /// The listener a connection came by.
@@ -88,11 +132,34 @@ impl View {
         Some((self.snapshot.routes.get(at)?, self.routes.get(at)?))
     }
 
-    /// The cluster of a route and its chooser.
-    pub fn cluster(&self, route: &Route) -> Option<(&Cluster, &dyn Balance)> {
-        let (at, cluster) = self.snapshot.cluster_of(route)?;
-        Some((cluster, self.choosers.get(at)?.as_ref()))
+    /// What is left of a route's rate, by its position.
+    pub fn rate(&self, at: usize) -> Option<&RateLimits> {
+        self.rates.get(&at).map(|rates| &**rates)
     }
+
+    /// Second tries that are left to a route, by its position.
+    pub fn budget(&self, at: usize) -> Option<&Budget> {
+        self.budgets.get(&at).map(|budget| &**budget)
+    }
+
+    /// The cluster that answers a request of a route, and its chooser; `dice` where there are several.
+    pub fn cluster(&self, route: &Route, dice: &Dice) -> Option<(&Arc<Cluster>, &Chooser)> {
+        self.cluster_at(match &route.action {
+            Action::Forward(at) => (*at)?,
+            Action::Split(split) => split.pick(dice.roll())?,
+            _ => return None,
+        })
+    }
+
+    /// A cluster and its chooser, by its position.
+    pub fn cluster_at(&self, at: usize) -> Option<(&Arc<Cluster>, &Chooser)> {
+        Some((self.snapshot.clusters.get(at)?, self.choosers.get(at)?))
+    }
+}
+
+/// Where the chance of a worker begins: no two begin alike.
+fn seed(shared: &Shared, worker: usize) -> u64 {
+    shared.clock.monotonic().as_nanos() as u64 ^ (worker as u64) << 32
 }
 
 /// One worker's belongings, shared by its tasks.
@@ -105,16 +172,28 @@ pub struct Worker {
     pub timers: Timers,
     /// Its idle connections to endpoints.
     pub pool: Pool,
+    /// Its shared connections to endpoints.
+    pub links: Links,
     /// Its buffers.
     pub exchanges: Exchanges,
+    /// Its memory for records of TLS.
+    pub(crate) spares: Rc<Spares>,
+    /// Its pipes for bytes that are passed on.
+    pub(crate) pipes: Pipes,
     /// Its lines for the access log.
     pub log: RefCell<LogLines>,
     /// The time as text.
     pub dates: RefCell<Dates>,
+    /// Its chance.
+    pub dice: Dice,
+    /// Copies of requests on their way.
+    pub mirrors: Rc<Cell<usize>>,
     names: Vec<Arc<str>>,
     view: RefCell<Rc<View>>,
     draining: Cell<bool>,
     connections: Cell<usize>,
+    /// When a request was last refused for want of memory.
+    pressed: Cell<Option<Duration>>,
 }
 
 impl Worker {
@@ -122,7 +201,7 @@ impl Worker {
     pub fn view(&self) -> Rc<View> {
         let mut view = self.view.borrow_mut();
         if view.number != self.shared.snapshot.number() {
-            *view = Rc::new(View::new(&self.shared, &self.names, self.index));
+            *view = Rc::new(View::new(&self.shared, &self.names, self.index, Some(&view)));
         }
         view.clone()
     }
@@ -151,24 +230,33 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     accept::pin_to_cpu(index);
     let names: Vec<Arc<str>> = sockets.iter().map(|(name, _)| name.clone()).collect();
-    let view = Rc::new(View::new(&shared, &names, index));
+    let view = Rc::new(View::new(&shared, &names, index, None));
     let worker = Rc::new(Worker {
         index,
         timers: Timers::new(shared.clock.clone()),
         pool: Pool::default(),
+        links: Links::default(),
         exchanges: Exchanges::default(),
+        spares: Rc::default(),
+        pipes: Pipes::default(),
         log: RefCell::default(),
         dates: RefCell::new(Dates::new(shared.clock.clone())),
+        dice: Dice::new(seed(&shared, index)),
+        mirrors: Rc::default(),
         names,
         view: RefCell::new(view),
         draining: Cell::new(false),
         connections: Cell::new(0),
+        pressed: Cell::new(None),
         shared,
     });
     let mut tasks = JoinSet::new();
     for (number, (_, socket)) in sockets.into_iter().enumerate() {
         let listener = tokio::net::TcpListener::from_std(socket)?;
         tasks.spawn_local(accept::accept(worker.clone(), number, listener));
+    }
+    if index == 0 {
+        tasks.spawn_local(Checks::new(worker.clone()).run());
     }
     tokio::select! {
         ended = tasks.join_next() => return Err(ended_early(ended)),
@@ -205,6 +293,7 @@ async fn chores(worker: &Rc<Worker>) {
         loop {
             let next = worker.timers.turn(context.waker());
             let now = worker.timers.now();
+            worker.spare_memory();
             let waits = worker.pool.len() > 0 || !worker.log.borrow().is_empty();
             let mut busy = worker.connections.get() > 0 || waits;
             if now >= due {
@@ -212,6 +301,8 @@ async fn chores(worker: &Rc<Worker>) {
                 busy |= worker.pool.sweep(now);
                 worker.flush_log();
                 worker.exchanges.shrink();
+                worker.spares.shrink();
+                worker.pipes.shrink();
             }
             let chores = busy.then(|| due.saturating_sub(now));
             let Some(after) = next.into_iter().chain(chores).min() else { return Poll::Pending };
@@ -224,7 +315,66 @@ async fn chores(worker: &Rc<Worker>) {
     .await
 }
 
+/// Connections of a worker that are served however short memory is.
+const FEW: usize = 16;
+/// How long an exchange may stand still where memory is needed for others.
+const STILL: Duration = Duration::from_secs(1);
+
 impl Worker {
+    /// Gives up what memory is too short for. Looked at once a chore, and at each refusal.
+    fn spare_memory(&self) {
+        self.cells().exchanges.set(self.exchanges.in_use() as u64);
+        let stage = self.shared.memory.stage();
+        if stage == Stage::Calm && !self.exchanges.is_lean() {
+            return;
+        }
+        self.exchanges.lean(stage >= Stage::Lean);
+        if stage >= Stage::Lean {
+            self.pool.clear();
+        }
+        if stage >= Stage::Tight {
+            self.press();
+        }
+    }
+
+    /// Lets whoever waits look at [`Worker::is_short`], once a second at most.
+    fn press(&self) {
+        let now = self.timers.recent();
+        if self.pressed.get().is_none_or(|before| now.saturating_sub(before) >= STILL) {
+            self.pressed.set(Some(now));
+            self.timers.wake_all();
+        }
+    }
+
+    /// True if there is no memory for one more exchange.
+    pub fn is_full(&self) -> bool {
+        let allowed = self.shared.memory.allowed();
+        if allowed == usize::MAX {
+            return false;
+        }
+        let in_use = self.exchanges.in_use();
+        self.cells().exchanges.set(in_use as u64);
+        let is_full = in_use >= allowed;
+        if is_full {
+            self.cells().memory_refusals.add(1);
+            self.press();
+        }
+        is_full
+    }
+
+    /// True if an exchange that has stood still since `moved` is to be given up for others.
+    pub fn gives_up(&self, moved: Duration) -> bool {
+        let recent = self.timers.recent();
+        let is_pressed = self.pressed.get().is_some_and(|when| recent.saturating_sub(when) < STILL);
+        is_pressed && recent.saturating_sub(moved) >= STILL
+    }
+
+    /// True if clients that are idle must go, and no new one may come. A few are served whatever
+    /// memory is left: what an allocator keeps for itself is not theirs to pay for.
+    pub fn is_tight(&self) -> bool {
+        self.connections.get() > FEW && self.shared.memory.stage() == Stage::Tight
+    }
+
     fn flush_log(&self) {
         let lost = self.log.borrow_mut().flush(&self.shared.log);
         self.cells().lines_lost.add(lost);

@@ -153,12 +153,12 @@ def envoy(binary, folder, origin):
     return Server(argv, port)
 
 
-def ours(binary, folder, name, text, env=None, path="/"):
+def ours(binary, folder, name, text, env=None, path="/", keys=""):
     port = free_port()
     place = folder / name
     place.mkdir()
     (place / "proxy.toml").write_text(
-        f'workers = 1\n[listener.web]\naddress = "127.0.0.1:{port}"\n{text}'.replace("{place}", str(place))
+        f'workers = 1\n{keys}[listener.web]\naddress = "127.0.0.1:{port}"\n{text}'.replace("{place}", str(place))
     )
     argv = [binary, "proxy", "run", "--config", place / "proxy.toml"]
     return Server(argv, port, env=dict(env or {}, RUNTIME_DIRECTORY=str(place)), path=path)

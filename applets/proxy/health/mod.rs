@@ -1,0 +1,16 @@
+//! What is known of endpoints: who is asked, who answers, who is left out for a while.
+//!
+//! One [`ClusterState`] a cluster that needs it, shared by the workers and kept over reloads; plain
+//! clusters have none. `endpoint.rs` is one endpoint in atomic numbers, `outlier.rs` leaves out those
+//! that answer badly, `check.rs` asks those that should be well, `state.rs` says who may be chosen.
+
+mod check;
+mod endpoint;
+mod outlier;
+mod state;
+
+pub(crate) use check::Checks;
+pub use check::HealthCheck;
+pub use endpoint::{EndpointState, Visit};
+pub use outlier::{Outlier, Report};
+pub use state::{ClusterState, States};

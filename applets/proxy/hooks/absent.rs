@@ -1,0 +1,36 @@
+//! In a build without rules: a file that names hooks is refused.
+
+use std::path::PathBuf;
+
+use edgekit_core::Clock;
+use edgekit_core::config::{Loaded, Problems};
+
+use crate::judge::Source;
+
+/// There are none.
+#[derive(Clone)]
+pub(crate) enum Hooked {}
+
+impl Hooked {
+    /// For a snapshot.
+    pub(crate) fn source(&self) -> Source {
+        match *self {}
+    }
+}
+
+/// Refuses them.
+///
+/// # Errors
+/// There are paths.
+pub(crate) fn load(
+    loaded: &Loaded,
+    paths: &[PathBuf],
+    _: Option<&Hooked>,
+    _: &Clock,
+) -> Result<Option<Hooked>, Problems> {
+    let mut problems = Problems::default();
+    if !paths.is_empty() {
+        problems.push(loaded.problem("hooks", "this build of edgekit has no Lua"));
+    }
+    problems.or(None)
+}

@@ -1,0 +1,227 @@
+//! Lua in the way of a request.
+
+use std::fs;
+use std::process::Command;
+
+use super::daemon::Proxy;
+use super::origin::Origin;
+use crate::harness::{Scratch, binary, say};
+
+/// A proxy before `origin` with one script.
+fn hooked(origin: &Origin, script: &str, more: &str) -> (Proxy, Scratch) {
+    let place = Scratch::new();
+    fs::write(place.join("hooks.luau"), script).expect("a script");
+    let text = format!(
+        "hooks = [{:?}]\n[listener.web]\naddress = \"127.0.0.1:0\"\n[cluster.app]\nendpoints = [\"{}\"]\n\
+         [route.all]\ncluster = \"app\"\n{more}",
+        place.join("hooks.luau"),
+        origin.address
+    );
+    (Proxy::whole(&text), place)
+}
+
+fn get(proxy: &Proxy, path: &str) -> String {
+    proxy.exchange(
+        format!("GET {path} HTTP/1.1\r\nHost: a\r\nX-Old: 1\r\nConnection: close\r\n\r\n").as_bytes(),
+    )
+}
+
+#[test]
+fn a_request_is_changed_answered_or_refused() {
+    let origin = Origin::mirror();
+    let script = r#"
+hook { name = "edge", on = "proxy.request", run = function(event)
+    if event.path == "/private" then
+        return drop()
+    elseif event.path == "/hello" then
+        return change { status = 418, body = `hello {header(event, "X-Old")}\n`, headers = { ["x-by"] = "lua" } }
+    elseif event.query == "old" then
+        return change { target = "/new?x=1", host = "b:81", headers = { ["x-old"] = false, ["X-New"] = event.method } }
+    end
+end }"#;
+    let (proxy, _place) = hooked(&origin, script, "");
+    assert!(get(&proxy, "/private").starts_with("HTTP/1.1 403 Forbidden\r\n"));
+    let answer = get(&proxy, "/hello");
+    assert!(answer.starts_with("HTTP/1.1 418 ") && answer.contains("x-by: lua\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nhello 1\n"), "{answer}");
+    let answer = get(&proxy, "/any?old");
+    assert!(answer.contains("GET /new?x=1 HTTP/1.1\r\nhost: b:81\r\n"), "{answer}");
+    assert!(answer.contains("X-New: GET\r\n") || answer.contains("x-new: GET\r\n"), "{answer}");
+    assert!(!answer.to_ascii_lowercase().contains("x-old"), "{answer}");
+    assert!(get(&proxy, "/any").contains("GET /any HTTP/1.1\r\nhost: a\r\nX-Old: 1\r\n"));
+    assert_eq!(proxy.metric("edgekit_proxy_faults_total{reason=\"hook\"}"), 1);
+}
+
+#[test]
+fn a_changed_request_keeps_its_body_and_what_follows_it() {
+    let origin = Origin::mirror();
+    let script = r#"hook { name = "h", on = "proxy.request", run = function(event)
+        return change { headers = { ["x-filler"] = string.rep("y", 300) } }
+    end }"#;
+    let (proxy, _place) = hooked(&origin, script, "");
+    let mut client = proxy.client();
+    let one = "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+    let two = "POST /2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n0\r\n\r\n";
+    client.send(format!("{one}{two}{one}").as_bytes());
+    for (path, body) in [("/1", "abc"), ("/2", "2\r\nde\r\n0\r\n\r\n"), ("/1", "abc")] {
+        let (status, answer) = client.answer();
+        assert_eq!(status, 200);
+        assert!(answer.starts_with(&format!("POST {path} ")) && answer.ends_with(body), "{answer}");
+        assert!(answer.contains("x-filler: yyy"), "{answer}");
+    }
+}
+
+#[test]
+fn an_answer_is_changed_or_refused() {
+    let origin = Origin::saying("HTTP/1.1 200 OK\r\nServer: x\r\nX-Secret: 1\r\nContent-Length: 2\r\n\r\nhi");
+    let script = r#"
+hook { name = "tidy", on = "proxy.response", run = function(event)
+    if header(event, "server") == "y" then return drop() end
+    return change { status = 203, headers = { ["x-secret"] = false, ["x-route"] = event.route } }
+end }"#;
+    let (proxy, place) = hooked(&origin, script, "");
+    let mut client = proxy.client();
+    for _ in 0..3 {
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        let head = client.head();
+        assert!(head.starts_with("HTTP/1.1 203 ") && head.contains("x-route: all\r\n"), "{head}");
+        assert!(!head.contains("Secret") && head.contains("content-length: 2\r\n"), "{head}");
+        assert_eq!(client.bytes(2), b"hi");
+    }
+    fs::write(place.join("hooks.luau"), script.replace("\"y\"", "\"x\"")).unwrap();
+    assert_eq!(proxy.reload().code, Some(0));
+    let mut client = proxy.client();
+    for _ in 0..2 {
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.answer().0, 502);
+    }
+}
+
+#[test]
+fn a_connection_is_refused_and_a_line_left_out() {
+    let origin = Origin::mirror();
+    let script = r#"
+hook { name = "quiet", on = "proxy.log", capabilities = { "log" }, run = function(event)
+    log.info(`seen {event.target}`, { status = event.status, route = event.route })
+    if event.target == "/health" then return drop() end
+end }"#;
+    let place = Scratch::new();
+    let lines = place.join("access.log");
+    let (mut proxy, _place) = hooked(&origin, script, &format!("[access_log]\npath = {lines:?}\n"));
+    get(&proxy, "/health");
+    get(&proxy, "/page");
+    assert!(proxy.log().contains("seen /health route=all status=200"), "{}", proxy.log());
+    proxy.signal(rustix::process::Signal::TERM);
+    assert_eq!(proxy.ended(), Some(0));
+    let lines = fs::read_to_string(lines).unwrap();
+    assert!(lines.contains("/page") && !lines.contains("/health"), "{lines}");
+
+    let script = r#"hook { name = "wall", on = "proxy.connection", run = function(event)
+        if event.client == "127.0.0.1" and not event.secure then return drop() end
+    end }"#;
+    let (proxy, _place) = hooked(&origin, script, "");
+    let mut client = proxy.client();
+    assert_eq!(client.rest(), "");
+    assert_eq!(proxy.metric("edgekit_proxy_hook_refused_connections_total"), 1);
+}
+
+#[test]
+fn a_runaway_hurts_nobody() {
+    let origin = Origin::mirror();
+    for (fail, status) in [("open", "200"), ("closed", "403")] {
+        let script = format!(
+            "hook {{ name = \"mad\", on = \"proxy.request\", key = \"path\", fail = \"{fail}\", run = function(event)
+                if event.path == \"/mad\" then while true do end end
+            end }}"
+        );
+        let (proxy, _place) = hooked(&origin, &script, "");
+        for _ in 0..3 {
+            let answer = get(&proxy, "/mad");
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+            assert!(get(&proxy, "/").starts_with("HTTP/1.1 200 "));
+        }
+        let told = proxy.log().matches("a hook failed").count();
+        assert!((1..=2).contains(&told), "{}", proxy.log());
+    }
+}
+
+#[test]
+fn what_nobody_may_change_is_not_changed() {
+    let origin = Origin::mirror();
+    let script = r#"hook { name = "bad", on = "proxy.request", run = function(event)
+        return change { headers = { ["content-length"] = "1000" } }
+    end }"#;
+    let (proxy, _place) = hooked(&origin, script, "");
+    assert!(get(&proxy, "/").contains("GET / HTTP/1.1\r\n"));
+    let log = proxy.log();
+    assert!(log.contains("hook 'bad' cannot change this: 'content-length' is the proxy's own"), "{log}");
+}
+
+#[test]
+fn scripts_for_envoy_run() {
+    let origin = Origin::saying("HTTP/1.1 200 OK\r\nServer: x\r\nX-Drop: 1\r\nContent-Length: 2\r\n\r\nhi");
+    let script = r#"
+function envoy_on_request(request_handle)
+  local headers = request_handle:headers()
+  if headers:get(":path") == "/blocked" then
+    request_handle:respond({[":status"] = "403", ["x-why"] = "blocked"}, "nope")
+  end
+  headers:add("x-from", headers:get(":method"))
+  headers:remove("x-old")
+  request_handle:logInfo("asked for " .. headers:get(":path"))
+end
+function envoy_on_response(response_handle)
+  local seen = 0
+  for name, value in pairs(response_handle:headers()) do seen = seen + 1 end
+  response_handle:headers():replace("x-count", seen)
+  response_handle:headers():remove("x-drop")
+end"#;
+    let (proxy, _place) = hooked(&origin, script, "");
+    let answer = get(&proxy, "/blocked");
+    assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("x-why: blocked\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nnope"), "{answer}");
+    let answer = get(&proxy, "/page");
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("x-count: 4\r\n"), "{answer}");
+    assert!(!answer.contains("X-Drop") && proxy.log().contains("asked for /page"), "{answer}");
+
+    let origin = Origin::mirror();
+    let (proxy, _place) = hooked(&origin, script, "");
+    let answer = get(&proxy, "/page");
+    assert!(answer.contains("x-from: GET\r\n") && !answer.contains("X-Old"), "{answer}");
+}
+
+#[test]
+fn a_fault_in_a_script_changes_nothing_that_runs() {
+    let origin = Origin::mirror();
+    let good = "hook { name = \"h\", on = \"proxy.request\", run = function() \
+                return change { headers = { [\"x-number\"] = \"1\" } } end }";
+    let (proxy, place) = hooked(&origin, good, "");
+    assert!(get(&proxy, "/").contains("x-number: 1"));
+    let file = place.join("hooks.luau");
+    for (wrong, reason) in [
+        ("hook {\n  name = = 1 }", "hooks.luau:2: "),
+        (
+            "hook { name = \"h\", on = \"proxy.reqest\", run = function() end }",
+            "no hook point 'proxy.reqest'",
+        ),
+        ("local x = 1", "hooks.luau:1: it declares no hook"),
+        (
+            "hook { name = \"h\", on = \"proxy.log\", capabilities = { \"exec\" }, run = function() end }",
+            "hooks of the proxy may declare log and shared",
+        ),
+    ] {
+        fs::write(&file, wrong).unwrap();
+        let said = proxy.reload();
+        assert_ne!(said.code, Some(0));
+        assert!(said.out.contains(reason), "{}{}", said.out, said.err);
+        assert!(get(&proxy, "/").contains("x-number: 1"));
+        let said = say(Command::new(binary())
+            .args(["proxy", "check", "--config"])
+            .arg(proxy.scratch.join("proxy.toml")));
+        assert_eq!(said.code, Some(78), "{}", said.err);
+        assert!(said.err.contains(reason), "{}", said.err);
+    }
+    fs::write(&file, good.replace("\"1\"", "\"2\"")).unwrap();
+    assert_eq!(proxy.reload().code, Some(0));
+    assert!(get(&proxy, "/").contains("x-number: 2"));
+}
