@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use mlua::{Function, Lua, Table, chunk::ChunkMode, chunk::Compiler};
+use mlua::{Function, Lua, Table, Value as Lv, chunk::ChunkMode, chunk::Compiler};
 
 use super::{
     State,
@@ -49,7 +49,10 @@ impl Shapes {
             *field = Ref::from(value);
         }
         let fields = fields.get(..entries.len()).unwrap_or_default();
-        arguments::call(lua, state, &function, fields, Make::Sealed).map(Some)
+        match arguments::call(lua, state, &function, fields, Make::Sealed)? {
+            Lv::Table(table) => Ok(Some(table)),
+            _ => Ok(None),
+        }
     }
 
     fn function(&self, lua: &Lua, state: &State, entries: &[(Str, Value)]) -> mlua::Result<Function> {
