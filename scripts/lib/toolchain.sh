@@ -157,7 +157,7 @@ static_rustflags() {
         [ ! -d "$dir" ] || flags+=("--remap-path-prefix=${dir%/}=/crates")
     done
     # zig links a static file at a fixed address unless it is told -pie as well as -static-pie.
-    flags+=("--remap-path-prefix=$target_dir=/target" -C link-arg=-pie)
+    flags+=("--remap-path-prefix=$target_dir=/target" -C link-arg=-pie -C "linker=$CACHE/relink")
     if [ "$RUST_WAY" = build-std ]; then
         flags+=("--remap-path-prefix=$STD_SOURCE=/rust" -C link-self-contained=no)
     fi
@@ -198,6 +198,8 @@ static_cargo() {
         SOURCE_DATE_EPOCH=$(git -C "$workspace" log -1 --format=%ct 2>/dev/null || echo 0)
         unset RUSTFLAGS
         [ -z "$STD_SOURCE" ] || export __CARGO_TESTS_ONLY_SRC_ROOT=$STD_SOURCE/library
+        # Where it lies is part of the flags, and so not of the clone.
+        install -m 755 "$ROOT/scripts/lib/relink" "$CACHE/relink"
         # The registry's directory must be there before its path can be remapped.
         tc cargo fetch --locked --target "$(triple "$arch")" -q
         CARGO_ENCODED_RUSTFLAGS=$(static_rustflags "$target_dir")

@@ -15,15 +15,9 @@ const PARTS: usize = 8;
 /// 64 ns to 275 s.
 const BUCKETS: usize = 32 * PARTS;
 
-/// Durations by size.
-#[derive(Clone)]
-pub struct Histogram(Box<[u32; BUCKETS]>);
-
-impl Default for Histogram {
-    fn default() -> Histogram {
-        Histogram(Box::new([0; BUCKETS]))
-    }
-}
+/// Durations by size. Takes room with the first.
+#[derive(Clone, Default)]
+pub struct Histogram(Option<Box<[u32; BUCKETS]>>);
 
 impl std::fmt::Debug for Histogram {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -38,16 +32,18 @@ impl Histogram {
         let power = nanos.ilog2();
         let part = (nanos >> (power - 3)) as usize & (PARTS - 1);
         let bucket = (power - MIN) as usize * PARTS + part;
-        let count = &mut self.0[bucket.min(BUCKETS - 1)];
+        let buckets = self.0.get_or_insert_with(|| Box::new([0; BUCKETS]));
+        let count = &mut buckets[bucket.min(BUCKETS - 1)];
         *count = count.saturating_add(1);
     }
 
     /// The duration that `part` (0 to 1) of them did not exceed, as the middle of its bucket. None before the first.
     pub fn quantile(&self, part: f64) -> Option<Duration> {
-        let total: u64 = self.0.iter().map(|count| u64::from(*count)).sum();
+        let buckets = self.0.as_deref()?;
+        let total: u64 = buckets.iter().map(|count| u64::from(*count)).sum();
         let wanted = ((total as f64 * part).ceil() as u64).clamp(1, total.max(1));
         let mut seen = 0;
-        for (bucket, count) in self.0.iter().enumerate() {
+        for (bucket, count) in buckets.iter().enumerate() {
             seen += u64::from(*count);
             if seen >= wanted {
                 let power = MIN + (bucket / PARTS) as u32;

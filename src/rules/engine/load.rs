@@ -205,12 +205,13 @@ impl Engine {
     }
 
     /// Frees what a generation held that no longer serves: its rules, then a VM a slice, since closing one takes a
-    /// millisecond or two, then the rest.
+    /// millisecond or two, then what it was made of.
     fn dismiss(&mut self, until: Duration) {
         let Some(leaving) = self.leaving.last_mut() else { return };
+        let time_is_up = || self.options.clock.monotonic() >= until;
         if !leaving.seats.is_empty() {
-            while leaving.seats.pop().is_some() && self.options.clock.monotonic() < until {}
-        } else if leaving.vms.pop().is_none() {
+            while leaving.seats.pop().is_some() && !time_is_up() {}
+        } else if leaving.vms.pop().is_none() && leaving.generation.dismantle(time_is_up) {
             self.leaving.pop();
         }
     }
@@ -250,6 +251,7 @@ impl Engine {
                 Ok((State::States(half, Copies { at, next: 0, rounds: 0 }), !time_is_up()))
             }
             State::States(half, mut copies) => {
+                let begun = clock.monotonic();
                 while copies.next < half.rules.len() || self.has_stale(&half, &copies) {
                     if copies.next == half.rules.len() {
                         copies.next = 0;
@@ -260,7 +262,10 @@ impl Engine {
                         return Ok((State::States(half, copies), false));
                     }
                 }
-                Ok((State::States(half, copies), true))
+                // The swap takes a step of its own, but for what went stale since the last one.
+                let late = clock.monotonic().saturating_sub(begun) > SLICE / 4 && copies.rounds < ROUNDS;
+                copies.rounds += usize::from(late);
+                Ok((State::States(half, copies), !late))
             }
         }
     }

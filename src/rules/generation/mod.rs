@@ -135,6 +135,16 @@ impl Generation {
         &self.hooks
     }
 
+    /// Frees its scripts and plans one by one, until the time is up; true when all are gone.
+    pub(crate) fn dismantle(&mut self, mut time_is_up: impl FnMut() -> bool) -> bool {
+        while self.plans.pop().is_some() || self.scripts.pop().is_some() {
+            if time_is_up() {
+                return false;
+            }
+        }
+        true
+    }
+
     /// How many scripts it was made of.
     pub fn scripts(&self) -> usize {
         self.scripts.len()

@@ -200,6 +200,9 @@ fn for_prelude(lua: &Lua, state: &Rc<State>) -> mlua::Result<Table> {
         state.ask(0, |out| out.alarms.push(Alarm { id, after }))
     };
     host.raw_set("after", function(lua, state, after)?)?;
+    let face = lua.create_buffer([0; 8])?;
+    state.set_face(face.clone());
+    host.raw_set("face", face)?;
     let micros = |_: &Lua, state: &Rc<State>, ()| Ok(state.now().as_micros() as f64);
     host.raw_set("micros", function(lua, state, micros)?)?;
     let duration = |_: &Lua, _: &Rc<State>, value: Lv| match value {

@@ -1,9 +1,11 @@
 //! Fields as arguments: a call with as many as there are, each pushed without a detour.
 //!
-//! mlua pushes a tuple's members straight onto the stack, and goes through a vector of handles for anything whose
-//! length is known only at run time. Hence a tuple for each length up to [`MOST`].
+//! mlua pushes a tuple's members straight onto the stack. A tuple for each length would be a copy of all that for each,
+//! so there is one of eight, filled up with nil, which a function of Luau drops; longer calls pay for a vector.
 
-use mlua::{Either, FromLuaMulti, Function, Lua, Value as Lv, Variadic};
+use std::array;
+
+use mlua::{Either, Function, Lua, Value as Lv, Variadic};
 
 use super::{
     State,
@@ -12,8 +14,10 @@ use super::{
 };
 use crate::Ref;
 
-/// Most fields that go as a tuple.
+/// Most fields that go as arguments.
 pub(crate) const MOST: usize = 16;
+/// Fields that go as a tuple.
+const TUPLE: usize = 8;
 
 type Argument<'a> = Either<f64, Either<&'a str, Lv>>;
 
@@ -30,42 +34,21 @@ fn argument<'a>(lua: &Lua, state: &State, field: Ref<'a>, make: Make) -> mlua::R
     })
 }
 
-macro_rules! tuples {
-    ($lua:ident, $state:ident, $function:ident, $fields:ident, $make:ident; $($count:literal: $($index:literal)*,)*) => {
-        match $fields.len() {
-            $($count => $function.call(($(argument($lua, $state, $fields[$index], $make)?,)*)),)*
-            _ => {
-                let arguments = $fields.iter().map(|field| argument($lua, $state, *field, $make));
-                $function.call(arguments.collect::<mlua::Result<Variadic<_>>>()?)
-            }
-        }
-    };
-}
-
-/// Calls a function with these.
-pub(crate) fn call<R: FromLuaMulti>(
+/// Calls a function of Luau with these.
+pub(crate) fn call(
     lua: &Lua,
     state: &State,
     function: &Function,
     fields: &[Ref<'_>],
     make: Make,
-) -> mlua::Result<R> {
-    tuples! { lua, state, function, fields, make;
-        1: 0,
-        2: 0 1,
-        3: 0 1 2,
-        4: 0 1 2 3,
-        5: 0 1 2 3 4,
-        6: 0 1 2 3 4 5,
-        7: 0 1 2 3 4 5 6,
-        8: 0 1 2 3 4 5 6 7,
-        9: 0 1 2 3 4 5 6 7 8,
-        10: 0 1 2 3 4 5 6 7 8 9,
-        11: 0 1 2 3 4 5 6 7 8 9 10,
-        12: 0 1 2 3 4 5 6 7 8 9 10 11,
-        13: 0 1 2 3 4 5 6 7 8 9 10 11 12,
-        14: 0 1 2 3 4 5 6 7 8 9 10 11 12 13,
-        15: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14,
-        16: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15,
+) -> mlua::Result<Lv> {
+    let each = fields.iter().map(|field| argument(lua, state, *field, make));
+    if fields.len() > TUPLE {
+        return function.call(each.collect::<mlua::Result<Variadic<_>>>()?);
     }
+    let mut arguments: [Argument<'_>; TUPLE] = array::from_fn(|_| Either::Right(Either::Right(Lv::Nil)));
+    for (slot, made) in arguments.iter_mut().zip(each) {
+        *slot = made?;
+    }
+    function.call::<Lv>(<(_, _, _, _, _, _, _, _)>::from(arguments))
 }

@@ -27,6 +27,8 @@ const LOOK_EVERY: u32 = 8;
 const CLOCKLESS: (u32, u32) = (4, 12);
 /// The longest that library functions take from one safepoint to the next, about.
 const LONGEST_STEP: Duration = Duration::from_millis(4);
+/// How long what the kernel says about the thread's time is good for.
+const FRESH: Duration = Duration::from_millis(1);
 /// A step that takes longer is slow.
 const SLOW: Duration = Duration::from_micros(2);
 
@@ -68,8 +70,10 @@ pub(crate) struct Meter {
     countdown: Cell<u32>,
     steps: Cell<u64>,
     deadline: Cell<Option<Duration>>,
-    /// How long the thread had been on a core when the clock was started.
+    /// How long the thread had been on a core when the clock was started, at most.
     from: Cell<Duration>,
+    /// When the kernel was last asked for that, and what it said.
+    asked: Cell<(Duration, Duration)>,
     budget: Cell<Budget>,
     stop: RefCell<Option<Box<Stop>>>,
     stopped: Cell<bool>,
@@ -90,6 +94,7 @@ impl Meter {
             steps: Cell::new(0),
             deadline: Cell::new(None),
             from: Cell::new(Duration::ZERO),
+            asked: Cell::new((Duration::ZERO, Duration::ZERO)),
             budget: Cell::new(budget),
             stop: RefCell::new(None),
             stopped: Cell::new(false),
@@ -135,7 +140,7 @@ impl Meter {
         let Budget { time, on_core, .. } = self.budget.get();
         let Some(deadline) = self.deadline.get() else {
             self.deadline.set(Some(now.saturating_add(time)));
-            self.from.set(if on_core { spent() } else { Duration::ZERO });
+            self.from.set(if on_core { self.spent_by(now) } else { Duration::ZERO });
             self.looked.set(now);
             self.stride.set(1);
             return time.is_zero();
@@ -146,6 +151,19 @@ impl Meter {
         let left = (time / 4).saturating_sub(spent().saturating_sub(self.from.get()));
         self.deadline.set(Some(now.saturating_add(left)));
         left.is_zero()
+    }
+
+    /// How long this thread was on a core until `now`, or up to [`FRESH`] more: asking the kernel costs as much as a
+    /// small call.
+    fn spent_by(&self, now: Duration) -> Duration {
+        let (at, said) = self.asked.get();
+        let since = now.saturating_sub(at);
+        if since < FRESH && !at.is_zero() {
+            return said + since;
+        }
+        let said = spent();
+        self.asked.set((now, said));
+        said
     }
 
     /// Ends counting, lifts the memory limit, and tells whether the call was stopped.
@@ -217,7 +235,7 @@ impl Meter {
 }
 
 /// How long this thread was on a core: what the machine did elsewhere does not count. A call of the kernel, so made
-/// only when a call of a script has lasted.
+/// at most each [`FRESH`], and when a call's time seems to be over.
 fn spent() -> Duration {
     let spent = clock_gettime(ClockId::ThreadCPUTime);
     let seconds = u64::try_from(spent.tv_sec).unwrap_or(0);

@@ -215,6 +215,11 @@ impl Rule {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.account.is_doubted()
+    }
+
     fn fault(&self, error: &mlua::Error) -> Fault {
         Fault::raised(error, Some(&self.info.name), Some(&self.info.place))
     }

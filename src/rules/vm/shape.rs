@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use mlua::{Function, Lua, Table, chunk::ChunkMode, chunk::Compiler};
+use mlua::{Function, Lua, Table, Value as Lv, chunk::ChunkMode, chunk::Compiler};
 
 use super::{
     State,
@@ -16,6 +16,12 @@ use crate::{Ref, Str, Value};
 
 /// Shapes that are remembered, the last used first.
 const KEPT: usize = 32;
+
+/// What Luau does not take for a name.
+const KEYWORDS: [&str; 21] = [
+    "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "if", "in", "local", "nil",
+    "not", "or", "repeat", "return", "then", "true", "until", "while",
+];
 
 /// The functions made so far.
 #[derive(Debug)]
@@ -49,7 +55,10 @@ impl Shapes {
             *field = Ref::from(value);
         }
         let fields = fields.get(..entries.len()).unwrap_or_default();
-        arguments::call(lua, state, &function, fields, Make::Sealed).map(Some)
+        match arguments::call(lua, state, &function, fields, Make::Sealed)? {
+            Lv::Table(table) => Ok(Some(table)),
+            _ => Ok(None),
+        }
     }
 
     fn function(&self, lua: &Lua, state: &State, entries: &[(Str, Value)]) -> mlua::Result<Function> {
@@ -97,11 +106,25 @@ fn parameters(count: usize) -> String {
     (0..count).map(|position| format!("a{position}")).collect::<Vec<_>>().join(",")
 }
 
-/// A table by any names: they are escaped byte by byte, so that none is read as code.
+/// A table by any names. Names that Luau takes as they are give it a template of the table to copy; others are escaped
+/// byte by byte, so that none is read as code.
 fn constructor(names: &[&[u8]]) -> String {
-    let field = |(position, name): (usize, &&[u8])| {
-        let escaped: String = name.iter().map(|byte| format!("\\x{byte:02x}")).collect();
-        format!("[\"{escaped}\"]=a{position}")
-    };
-    format!("{{{}}}", names.iter().enumerate().map(field).collect::<Vec<_>>().join(","))
+    let mut text = String::from("{");
+    for (position, name) in names.iter().enumerate() {
+        match std::str::from_utf8(name) {
+            Ok(name) if is_plain(name) => text += name,
+            _ => {
+                text += "[\"";
+                text.extend(name.iter().map(|byte| format!("\\x{byte:02x}")));
+                text += "\"]";
+            }
+        }
+        text += &format!("=a{position},");
+    }
+    text + "}"
+}
+
+fn is_plain(name: &str) -> bool {
+    let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    letters && !name.is_empty() && !name.as_bytes()[0].is_ascii_digit() && !KEYWORDS.contains(&name)
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use edgekit_core::Clock;
-use mlua::Table;
+use mlua::{Buffer, Table};
 
 use super::{Call, Limits, Place, RuleInfo, convert::Seals, fault::Raised, meter::Meter};
 use crate::{Action, Alarm, Capability, FaultKind, Grants, Shared};
@@ -44,6 +44,8 @@ pub(crate) struct State {
     pub(crate) next_alarm: Cell<u64>,
     clock: Clock,
     seals: OnceCell<Seals>,
+    /// Where the prelude reads the time of the event, in microseconds: a call of the host would cost ten times that.
+    face: OnceCell<Buffer>,
     capabilities: Cell<Grants>,
     at: Cell<Option<Duration>>,
     rule: RefCell<Option<Rc<Asking>>>,
@@ -69,6 +71,7 @@ impl State {
             next_alarm: Cell::new(1),
             clock,
             seals: OnceCell::new(),
+            face: OnceCell::new(),
             capabilities: Cell::new(Grants::NONE),
             at: Cell::new(None),
             rule: RefCell::new(None),
@@ -78,7 +81,9 @@ impl State {
     /// A call begins.
     pub(crate) fn enter(&self, call: &Call<'_>) {
         self.capabilities.set(call.capabilities);
-        self.at.set(call.at);
+        if self.at.replace(call.at) != call.at {
+            self.show(call.at);
+        }
         if let Some(rule) = call.rule {
             *self.rule.borrow_mut() = Some(Rc::clone(rule));
         }
@@ -89,6 +94,19 @@ impl State {
         self.capabilities.set(Grants::NONE);
         if call.rule.is_some() {
             *self.rule.borrow_mut() = None;
+        }
+    }
+
+    /// A double of Luau with the time of the event; not a number where the host's clock counts.
+    pub(crate) fn set_face(&self, face: Buffer) {
+        let _ = self.face.set(face);
+        self.show(self.at.get());
+    }
+
+    fn show(&self, at: Option<Duration>) {
+        if let Some(face) = self.face.get() {
+            let micros = at.map_or(f64::NAN, |at| at.as_micros() as f64);
+            face.write_bytes(0, &micros.to_le_bytes());
         }
     }
 

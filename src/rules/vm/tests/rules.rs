@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use edgekit_core::Clock;
 
-use super::{ALL, AT, hook, hook_fn, load, rule, vm, vm_with};
+use super::{ALL, AT, handle, hook, hook_fn, load, rule, vm, vm_with};
 use crate::{
     Action, Declared, Effects, FaultKind, Field, Hook, Kind, Limits, Payload, Ref, Schedule, Schema, Script,
-    Shared, Value, Verdict, Verdicts, Vm,
+    Shared, Str, Value, Verdict, Verdicts, Vm,
 };
 
 const SCHEMA: Schema = Schema {
@@ -285,4 +285,18 @@ fn a_billion_laughs_are_no_value() {
     let fault = rule(&vm, text).on("in", &Payload::from(Value::Map(Vec::new())), AT, &mut Effects::default());
     let fault = fault.unwrap_err();
     assert!(fault.kind.is_budget(), "{fault}");
+}
+
+#[test]
+fn fields_of_any_name_and_number_come_as_they_are() {
+    let vm = vm();
+    let names = ["end", "", "0x", "a b", "\"]={}--", "not", "é", "_", "\\", "x", "continue", "type"];
+    for count in 1..=names.len() {
+        let fields = names[..count].iter().enumerate();
+        let mut fields: Vec<(Str, Value)> =
+            fields.map(|(at, name)| (Str::from(*name), Value::from(at as u64))).collect();
+        let effects = handle(&vm, "return event", Value::Map(fields.clone())).unwrap();
+        edgekit_core::sort::by(&mut fields, |(left, _), (right, _)| left.cmp(right));
+        assert_eq!(effects.emits[0].data.value().unwrap(), &Value::Map(fields));
+    }
 }
