@@ -20,6 +20,9 @@ const REST: &str = "system";
 const CPP: &str = "C++";
 /// What C++ gives a plain name, so that C can call it: the interface of Lua.
 const LUA: [&str; 4] = ["lua_", "luaL_", "luau_", "luaopen_"];
+/// What belongs to no crate; what unwinds the stack as well, which is C++ and serves Rust's panics, with or without Luau.
+const C: &str = "C and assembly";
+const UNWIND: [&str; 2] = ["_ZN9libunwind", "_ZNK9libunwind"];
 /// The C and assembly of AWS-LC, whose names all begin like this.
 const AWS_LC: &str = "aws_lc";
 
@@ -104,6 +107,9 @@ fn crate_of(symbol: &str) -> &str {
     if symbol.starts_with(AWS_LC) {
         return AWS_LC;
     }
+    if UNWIND.iter().any(|prefix| symbol.starts_with(prefix)) {
+        return C;
+    }
     // Rust's older mangling looks like that of C++, but for a hash at its end.
     if symbol.starts_with("_Z") && !has_hash(symbol) || LUA.iter().any(|prefix| symbol.starts_with(prefix)) {
         return CPP;
@@ -116,7 +122,7 @@ fn crate_of(symbol: &str) -> &str {
             }
             None => name,
         },
-        None => "C and assembly",
+        None => C,
     }
 }
 
@@ -172,6 +178,7 @@ mod tests {
         assert_eq!(crate_of("_ZN4Luau7compileEv"), "C++");
         assert_eq!(crate_of("_ZL12luaH_getnumP9lua_State"), "C++");
         assert_eq!(crate_of("_ZNSt3__112basic_stringIcE6appendEPKc"), "C++");
+        assert_eq!(crate_of("_ZN9libunwind12CFI_ParserINS_17LocalAddressSpaceEE7findFDEEv"), C);
         assert_eq!(crate_of("luaL_checkinteger"), "C++");
         assert_eq!(crate_of("aws_lc_0_35_0_EVP_DigestInit"), "aws_lc");
         assert_eq!(crate_of("memcpy"), "C and assembly");
