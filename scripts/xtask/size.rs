@@ -4,7 +4,7 @@
 //! tracer alone. The total and the sections can always be had. Rooms need symbols, which the shipped file
 //! has not: give it the same build before stripping to see where the code comes from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -92,7 +92,12 @@ fn rooms(report: &mut Report, build: &Table, mut by_crate: BTreeMap<String, u64>
 /// Bytes of code of each crate, by the names of the functions.
 fn code_by_crate(object: &object::File<'_>) -> BTreeMap<String, u64> {
     let mut sizes = BTreeMap::new();
+    // A constructor of C++ has two names for the same code, and C has aliases.
+    let mut seen = BTreeSet::new();
     for symbol in object.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text) {
+        if symbol.size() > 0 && !seen.insert(symbol.address()) {
+            continue;
+        }
         let name = symbol.name().unwrap_or_default();
         *sizes.entry(crate_of(name).to_owned()).or_insert(0) += symbol.size();
     }
