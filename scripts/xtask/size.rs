@@ -4,7 +4,7 @@
 //! tracer alone. The total and the sections can always be had. Rooms need symbols, which the shipped file
 //! has not: give it the same build before stripping to see where the code comes from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -20,6 +20,9 @@ const REST: &str = "system";
 const CPP: &str = "C++";
 /// What C++ gives a plain name, so that C can call it: the interface of Lua.
 const LUA: [&str; 4] = ["lua_", "luaL_", "luau_", "luaopen_"];
+/// What belongs to no crate; what unwinds the stack as well, which is C++ and serves Rust's panics, with or without Luau.
+const C: &str = "C and assembly";
+const UNWIND: [&str; 2] = ["_ZN9libunwind", "_ZNK9libunwind"];
 /// The C and assembly of AWS-LC, whose names all begin like this.
 const AWS_LC: &str = "aws_lc";
 
@@ -89,7 +92,12 @@ fn rooms(report: &mut Report, build: &Table, mut by_crate: BTreeMap<String, u64>
 /// Bytes of code of each crate, by the names of the functions.
 fn code_by_crate(object: &object::File<'_>) -> BTreeMap<String, u64> {
     let mut sizes = BTreeMap::new();
+    // A constructor of C++ has two names for the same code, and C has aliases.
+    let mut seen = BTreeSet::new();
     for symbol in object.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text) {
+        if symbol.size() > 0 && !seen.insert(symbol.address()) {
+            continue;
+        }
         let name = symbol.name().unwrap_or_default();
         *sizes.entry(crate_of(name).to_owned()).or_insert(0) += symbol.size();
     }
@@ -104,6 +112,9 @@ fn crate_of(symbol: &str) -> &str {
     if symbol.starts_with(AWS_LC) {
         return AWS_LC;
     }
+    if UNWIND.iter().any(|prefix| symbol.starts_with(prefix)) {
+        return C;
+    }
     // Rust's older mangling looks like that of C++, but for a hash at its end.
     if symbol.starts_with("_Z") && !has_hash(symbol) || LUA.iter().any(|prefix| symbol.starts_with(prefix)) {
         return CPP;
@@ -116,7 +127,7 @@ fn crate_of(symbol: &str) -> &str {
             }
             None => name,
         },
-        None => "C and assembly",
+        None => C,
     }
 }
 
@@ -172,6 +183,7 @@ mod tests {
         assert_eq!(crate_of("_ZN4Luau7compileEv"), "C++");
         assert_eq!(crate_of("_ZL12luaH_getnumP9lua_State"), "C++");
         assert_eq!(crate_of("_ZNSt3__112basic_stringIcE6appendEPKc"), "C++");
+        assert_eq!(crate_of("_ZN9libunwind12CFI_ParserINS_17LocalAddressSpaceEE7findFDEEv"), C);
         assert_eq!(crate_of("luaL_checkinteger"), "C++");
         assert_eq!(crate_of("aws_lc_0_35_0_EVP_DigestInit"), "aws_lc");
         assert_eq!(crate_of("memcpy"), "C and assembly");

@@ -5,7 +5,7 @@
 //! between the threads that offer and the worker that takes. Neighbours: [`crate::engine`] takes.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -62,7 +62,8 @@ struct Queue {
     events: VecDeque<(Event, usize)>,
     bytes: usize,
     offered: u64,
-    dropped: BTreeMap<Arc<str>, u64>,
+    /// In the order of topics.
+    dropped: Vec<(Arc<str>, u64)>,
 }
 
 impl Bus {
@@ -121,7 +122,7 @@ impl Bus {
             offered: queue.offered,
             waiting: queue.events.len(),
             bytes: queue.bytes,
-            dropped: queue.dropped.iter().map(|(topic, count)| (topic.clone(), *count)).collect(),
+            dropped: queue.dropped.clone(),
         }
     }
 
@@ -146,8 +147,17 @@ impl fmt::Debug for Bus {
 
 impl Queue {
     fn lost(&mut self, topic: Arc<str>) {
-        let known = self.dropped.len() < MAX_TOPICS || self.dropped.contains_key(&topic);
-        *self.dropped.entry(if known { topic } else { Arc::from(OTHER) }).or_default() += 1;
+        let position = |topic: &str| self.dropped.binary_search_by(|(known, _)| (**known).cmp(topic));
+        let mut name = topic;
+        let mut found = position(&name);
+        if found.is_err() && self.dropped.len() >= MAX_TOPICS {
+            name = Arc::from(OTHER);
+            found = position(&name);
+        }
+        match found {
+            Ok(at) => self.dropped[at].1 += 1,
+            Err(at) => self.dropped.insert(at, (name, 1)),
+        }
     }
 }
 
