@@ -259,8 +259,8 @@ impl Connection {
         self.is_leaving
     }
 
-    /// The other side lets streams become tunnels.
-    pub(in crate::http2) fn connects(&self) -> bool {
-        self.told.connect
+    /// Whether the other side lets streams become tunnels; none while it has not said so.
+    pub(in crate::http2) fn connects(&self) -> Option<bool> {
+        self.is_greeted.then_some(self.told.connect)
     }
 }
