@@ -18,7 +18,7 @@ pub(crate) fn command() -> Command {
         .arg_required_else_help(true)
         .override_usage(
             "edgekit proxy --listen ADDRESS --to URL [OPTIONS]\n       \
-             edgekit proxy run|check|certs [OPTIONS]",
+             edgekit proxy run|check|certs|routes|clusters [OPTIONS]",
         )
         .args([
             Arg::new("listen")
@@ -75,6 +75,18 @@ pub(crate) fn command() -> Command {
         .subcommands([
             Command::new("run").about("Run what the configuration says").arg(file_arg()).arg(instance()),
             Command::new("check").about("Find the faults of the configuration").arg(file_arg()),
+            Command::new("routes").about("Show the routes of a running proxy").arg(instance()).arg(
+                Arg::new("json").long("json").action(ArgAction::SetTrue).help("One JSON object a route"),
+            ),
+            Command::new("clusters")
+                .about("Show the clusters of a running proxy, and how their endpoints are")
+                .arg(instance())
+                .arg(
+                    Arg::new("json")
+                        .long("json")
+                        .action(ArgAction::SetTrue)
+                        .help("One JSON object a cluster"),
+                ),
             Command::new("certs").about("Show the certificates of a running proxy").arg(instance()).arg(
                 Arg::new("json")
                     .long("json")

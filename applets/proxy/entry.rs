@@ -13,7 +13,7 @@ use std::io::Write;
 
 use crate::config::Config;
 use crate::service::{Good, Proxy, Source, port};
-use crate::{certs, cli, log};
+use crate::{certs, cli, log, view};
 
 pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     match matches.subcommand() {
@@ -23,6 +23,8 @@ pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> 
             run(source, good, instance(matches), true, ctx)
         }
         Some(("certs", matches)) => certs::command(matches, ctx),
+        Some(("routes", matches)) => view::command("routes", matches, ctx),
+        Some(("clusters", matches)) => view::command("clusters", matches, ctx),
         Some(("check", matches)) => check(Source::Files(matches.get_one::<PathBuf>(FILE_ARG).cloned()), ctx),
         _ => {
             let source = Source::Text(cli::one_liner(matches)?);

@@ -15,8 +15,10 @@ use crate::config::Config;
 use crate::snapshot::{Address, Change, Endpoint};
 use crate::worker::Shared;
 
-/// How often names are looked up; the resolver knows how long an answer may be kept.
+/// How often names are looked up that no server told how long they may be kept: those of /etc/hosts.
 const AGAIN: Duration = Duration::from_secs(30);
+/// A name is not looked up more often, whatever its server says.
+const AT_MOST: Duration = Duration::from_secs(1);
 /// After a failure.
 const SOON: Duration = Duration::from_secs(3);
 
@@ -63,16 +65,20 @@ impl Names {
             if !cluster.endpoints.iter().any(|seat| matches!(seat.address, Address::Name(..))) {
                 continue;
             }
-            pause.get_or_insert(AGAIN);
             let mut found: Vec<Endpoint> = Vec::new();
-            let mut all_known = true;
+            let (mut all_known, mut again) = (true, None);
             for seat in &cluster.endpoints {
                 match &seat.address {
                     Address::Socket(address) => found.push(seat.at(*address)),
                     Address::Name(host, port) => match self.resolver.resolve(host).await {
                         Ok(addresses) => {
                             self.told.remove(host);
+                            let fresh = self.resolver.fresh_for(host).unwrap_or(AGAIN).max(AT_MOST);
+                            again = Some(sooner(again, fresh));
+                            let before = found.len();
                             found.extend(addresses.into_iter().map(|ip| seat.at(SocketAddr::new(ip, *port))));
+                            // Servers change the order with each answer, which changes nothing.
+                            found[before..].sort_by_key(|endpoint| endpoint.address);
                         }
                         Err(error) => {
                             all_known = false;
@@ -84,8 +90,9 @@ impl Names {
                 }
             }
             if !all_known {
-                pause = Some(SOON);
+                again = Some(sooner(again, SOON));
             }
+            pause = again.map(|again| sooner(pause, again)).or(pause);
             let snapshot = self.shared.snapshot.get();
             let before = snapshot.resources().endpoints.get(name.as_str());
             let differs = before.is_none_or(|before| **before != *found);
@@ -96,4 +103,8 @@ impl Names {
         }
         pause
     }
+}
+
+fn sooner(one: Option<Duration>, other: Duration) -> Duration {
+    one.map_or(other, |one| one.min(other))
 }

@@ -26,7 +26,7 @@ use crate::secure::{self, Materials};
 use crate::snapshot::{Name, Resources, Snapshot, SnapshotCell};
 use crate::stats::Stats;
 use crate::worker::{self, Shared};
-use crate::{certs, log, plan};
+use crate::{certs, log, plan, view};
 
 /// How long the start waits for names to be looked up.
 const NAMES: Duration = Duration::from_secs(1);
@@ -274,22 +274,14 @@ impl Service for Proxy {
         let snapshot = shared.snapshot.get();
         let listeners: Vec<Value> =
             addresses.iter().map(|(name, address)| json!({ "name": &**name, "address": address })).collect();
-        let clusters: Vec<Value> = snapshot
-            .clusters
-            .iter()
-            .map(|cluster| {
-                let endpoints: Vec<String> = cluster.endpoints.iter().map(ToString::to_string).collect();
-                json!({ "name": &*cluster.name, "endpoints": endpoints })
-            })
-            .collect();
         json!({
             "workers": self.workers,
             "snapshot": shared.snapshot.number(),
             "open": shared.stats.sum(|cells| &cells.open),
             "accepted": shared.stats.sum(|cells| &cells.accepted),
             "listeners": listeners,
-            "routes": snapshot.routes.len(),
-            "clusters": clusters,
+            "routes": view::routes(&snapshot),
+            "clusters": view::clusters(&snapshot, &shared.states, shared.clock.monotonic()),
             "certificates": certs::all(&snapshot.resources().materials),
         })
     }
