@@ -261,7 +261,10 @@ impl<'a, W: Asker> Session<'a, W> {
                     let mut new = Vec::new();
                     rewrite::request(&mut new, bytes, head, fields, &changes);
                     match RequestHead::parse(&new, fields) {
-                        Ok(read) if inbound.replace(head.length, &new) => return Ok(Some(read)),
+                        Ok(read) if inbound.replace(head.length, &new) => {
+                            // How it came is not said by its lines.
+                            return Ok(Some(RequestHead { minor: head.minor, body: head.body, ..read }));
+                        }
                         Ok(_) => Fault::HeadTooLong,
                         Err(fault) => fault,
                     }

@@ -150,6 +150,7 @@ impl<W: Wire> Driver<'_, W> {
         let waits = match () {
             () if !link.out.unsent().is_empty() => Waits::Write,
             () if self.has_left && !has_streams => return Poll::Ready(None),
+            () if !has_streams && worker.is_tight() => return Poll::Ready(Some(Code::None.into())),
             () if link.is_in_head() => Waits::Head,
             () if has_streams => Waits::Busy,
             () if self.waits == Waits::Asleep => Waits::Asleep,
@@ -221,6 +222,13 @@ impl Streams {
         loop {
             let mut link = self.link.borrow_mut();
             let Some(event) = link.receive(input, &mut at, now)? else { return Ok(()) };
+            if worker.is_full() {
+                // Nothing was done with it: it may be asked again, here or elsewhere.
+                let (Event::Request { place, .. } | Event::Refused { place, .. }) = event;
+                link.reset(place, Code::Refused);
+                link.release(place);
+                continue;
+            }
             let mut exchange = worker.exchanges.take();
             exchange.begin();
             let (place, what) = match event {
