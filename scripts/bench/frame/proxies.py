@@ -80,6 +80,17 @@ class Server:
             raise RuntimeError(f"wrk on {self.p.args[0]}: {failed.group(0)}")
         return (self.cpu_ns() - before) / requests / 1e3, requests
 
+    def load_http2(self, seconds, body=None):
+        """The same under h2load, 32 streams of one connection; a call of gRPC where there is a body."""
+        call = ["-d", str(body), "-H", "content-type: application/grpc", "-H", "te: trailers"] if body else []
+        argv = ["h2load", "-t1", "-c1", "-m32", "-D", str(seconds), *call, f"http://127.0.0.1:{self.port}{self.path}"]
+        before = self.cpu_ns()
+        said = subprocess.run(argv, capture_output=True, text=True, check=True, preexec_fn=pin(LOAD_CPU)).stdout
+        requests, failed = (int(re.search(rf"(\d+) {word}", said).group(1)) for word in ("2xx", "failed"))
+        if failed or not requests:
+            raise RuntimeError(f"h2load on {self.p.args[0]}: {failed} failed, {requests} answered")
+        return (self.cpu_ns() - before) / requests / 1e3, requests
+
     def system_calls(self, seconds, connections):
         """System calls a request, by strace on all its threads."""
         argv = ["strace", "-f", "-c", *(x for pid in family(self.p.pid) for x in ("-p", str(pid)))]
@@ -128,8 +139,13 @@ def haproxy(folder, origin, name="haproxy", bind="", more="", secure=None, path=
     return Server(["haproxy", "-f", folder / f"{name}.cfg"], port, path=path, secure=secure)
 
 
-def envoy(binary, folder, origin, name="envoy", down="", up="", secure=None):
+def envoy(binary, folder, origin, name="envoy", down="", up="", secure=None, http2=False):
     port = free_port()
+    options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    speaks = (
+        f'typed_extension_protocol_options: {{ {options}: {{ "@type": type.googleapis.com/{options}, '
+        "explicit_http_config: { http2_protocol_options: {} } } }"
+    )
     address = lambda p: f"{{ socket_address: {{ address: 127.0.0.1, port_value: {p} }} }}"
     many = "{ max_connections: 100000, max_pending_requests: 100000, max_requests: 100000 }"
     (folder / f"{name}.yaml").write_text(f"""static_resources:
@@ -151,6 +167,7 @@ def envoy(binary, folder, origin, name="envoy", down="", up="", secure=None):
   clusters:
   - name: o
     {f"transport_socket: {up}" if up else "connect_timeout: 5s"}
+    {speaks if http2 else "lb_policy: ROUND_ROBIN"}
     circuit_breakers: {{ thresholds: [{many}] }}
     load_assignment:
       cluster_name: o
