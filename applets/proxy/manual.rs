@@ -3,8 +3,8 @@
 use edgekit_core::{Example, Manual};
 
 pub(crate) const MANUAL: Manual = Manual {
-    paragraph: "Takes HTTP/1.1 requests and has them answered by servers it keeps connections to, by host, path \
-                and method, or answers them itself. WebSockets pass. Whatever two servers could understand \
+    paragraph: "Takes HTTP/1.1 and HTTP/2 requests and has them answered by servers it keeps connections to, by host, path \
+                and method, or answers them itself. WebSockets and gRPC pass. Whatever two servers could understand \
                 differently is refused. A reload replaces routes, clusters and settings between two requests; \
                 connections live on. Certificates, keys and authorities that change on disk are in use for the \
                 next connection, and the last good ones are kept. Connections of other protocols are passed on \

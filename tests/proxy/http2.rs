@@ -466,6 +466,109 @@ fn a_listener_may_speak_one_protocol() {
     assert!(proxy.exchange(PREFACE).starts_with("HTTP/1.1 505 "));
 }
 
+/// A server of HTTP/2 by hand: `answer` is given each whole request's number, its stream and its head.
+fn server(answer: impl Fn(&mut TcpStream, u32, &[u8]) + Send + Sync + 'static) -> Origin {
+    Origin::new(move |stream| {
+        let mut client = Client { stream };
+        let mut preface = [0; 24];
+        if client.stream.read_exact(&mut preface).is_err() || preface != *PREFACE {
+            return;
+        }
+        client.send(SETTINGS, 0, 0, &[]);
+        let mut heads = std::collections::HashMap::new();
+        while let Some(frame) = client.next() {
+            if frame.kind == HEADERS {
+                heads.entry(frame.stream).or_insert(frame.payload);
+            }
+            if frame.kind <= HEADERS
+                && frame.flags & END_STREAM != 0
+                && let Some(head) = heads.remove(&frame.stream)
+            {
+                answer(&mut client.stream, frame.stream, &head);
+            }
+        }
+    })
+}
+
+fn to_http2(origin: &Origin) -> Proxy {
+    Proxy::with(&format!(
+        "[cluster.app]\nprotocol = \"h2\"\nendpoints = [\"{}\"]\n[route.all]\ncluster = \"app\"\n",
+        origin.address
+    ))
+}
+
+#[test]
+fn trailers_go_both_ways() {
+    let origin = server(|stream, id, head| {
+        assert!(has(head, "trailers") && has(head, "application/grpc"));
+        let answer = [
+            frame(
+                HEADERS,
+                END_HEADERS,
+                id,
+                &[&[OK][..], &field("content-type", "application/grpc")].concat(),
+            ),
+            frame(DATA, 0, id, b"\0\0\0\0\x02hi"),
+            frame(HEADERS, 5, id, &[field("grpc-status", "0"), field("x-checksum", "1234")].concat()),
+        ];
+        drop(stream.write_all(&answer.concat()));
+    });
+    let proxy = to_http2(&origin);
+    let mut client = Client::of(proxy.address);
+    client.ask(1, "POST", "/s/m", &[("content-type", "application/grpc"), ("te", "trailers")], 0);
+    client.send(DATA, 0, 1, b"\0\0\0\0\x01x");
+    client.send(HEADERS, 5, 1, &field("x-sum", "9"));
+    let (head, body, trailers) = client.answer(1);
+    assert!(head[0] == OK && body == b"\0\0\0\0\x02hi", "{head:?} {body:?}");
+    assert!(has(&trailers, "grpc-status") && has(&trailers, "1234"));
+    // A client of HTTP/1.1 gets the body, and no trailers it has not asked for.
+    let mut old = proxy.client();
+    let ask = "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\nContent-Length: 0\r\n\r\n";
+    old.send(ask.as_bytes());
+    assert!(old.head().contains("transfer-encoding: chunked"));
+    assert!(old.bytes(17).ends_with(b"\r\n0\r\n\r\n"));
+}
+
+#[test]
+fn what_a_server_has_not_looked_at_is_asked_again() {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let origin = server(move |stream, id, _| {
+        let answer = match asked.fetch_add(1, Ordering::SeqCst) {
+            1 => frame(RESET, 0, id, &[0, 0, 0, 7]),
+            3 => frame(GOAWAY, 0, 0, &[[0, 0, 0, 1], [0, 0, 0, 0]].concat()),
+            _ => frame(HEADERS, 5, id, &[OK]),
+        };
+        drop(stream.write_all(&answer));
+    });
+    let proxy = to_http2(&origin);
+    for _ in 0..3 {
+        // Not one to be sent twice, if anybody had looked at it.
+        let answer = proxy.exchange(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    assert!(proxy.metric("edgekit_proxy_retries_total") >= 1);
+}
+
+#[test]
+fn who_is_slow_or_silent_is_let_go() {
+    let proxy = Proxy::with(
+        "head_timeout = \"200ms\"\nidle_timeout = \"1s\"\n[route.all]\nstatus = 200\nbody = \"well\"\n",
+    );
+    let mut slow = Client::of(proxy.address);
+    slow.send(HEADERS, 0, 1, &field(":method", "GET"));
+    assert_eq!(slow.fate(0), Some((GOAWAY, 11)));
+    assert_eq!(proxy.metric("edgekit_proxy_http2_abuse_total{reason=\"slow_head\"}"), 1);
+    let mut mute = TcpStream::connect(proxy.address).unwrap();
+    mute.set_read_timeout(Some(PATIENCE)).unwrap();
+    mute.write_all(&PREFACE[..20]).unwrap();
+    let mut rest = Vec::new();
+    drop(mute.read_to_end(&mut rest));
+    let mut idle = Client::of(proxy.address);
+    idle.ask(1, "GET", "/", &[], END_STREAM);
+    assert_eq!(idle.answer(1).1, b"well");
+    assert_eq!(idle.fate(0), Some((GOAWAY, 0)));
+}
+
 /// Real clients, where this machine has them.
 #[test]
 fn real_clients_are_content() {

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use super::abuse::Abuse;
 use super::connection::{Connection, End, Event, Limits, Role};
 use super::frame::Code;
 use super::io::{self, Turn};
@@ -167,7 +168,7 @@ impl<W: Wire> Driver<'_, W> {
                     return Poll::Pending;
                 }
                 Waits::Asleep => return Poll::Ready(Some(Code::None.into())),
-                Waits::Head => return Poll::Ready(Some(Code::SettingsTimeout.into())),
+                Waits::Head => return Poll::Ready(Some(Abuse::SlowHead.into())),
                 Waits::Write => return Poll::Ready(None),
             }
         }
