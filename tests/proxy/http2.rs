@@ -500,7 +500,8 @@ fn to_http2(origin: &Origin) -> Proxy {
 #[test]
 fn trailers_go_both_ways() {
     let origin = server(|stream, id, head| {
-        assert!(has(head, "trailers") && has(head, "application/grpc"));
+        // What is said again is coded.
+        assert!(id > 1 || has(head, "trailers") && has(head, "application/grpc"));
         let answer = [
             frame(
                 HEADERS,
@@ -535,7 +536,8 @@ fn what_a_server_has_not_looked_at_is_asked_again() {
     let origin = server(move |stream, id, _| {
         let answer = match asked.fetch_add(1, Ordering::SeqCst) {
             1 => frame(RESET, 0, id, &[0, 0, 0, 7]),
-            3 => frame(GOAWAY, 0, 0, &[[0, 0, 0, 1], [0, 0, 0, 0]].concat()),
+            // Up to the stream before it.
+            3 => frame(GOAWAY, 0, 0, &[(id - 1).to_be_bytes(), [0; 4]].concat()),
             _ => frame(HEADERS, 5, id, &[OK]),
         };
         drop(stream.write_all(&answer));
