@@ -108,7 +108,7 @@ fn workers(config: &Config) -> NonZeroUsize {
 
 fn run(
     source: Source,
-    good: Good,
+    mut good: Good,
     instance: Option<String>,
     has_socket: bool,
     ctx: &mut Ctx,
@@ -120,6 +120,7 @@ fn run(
     let addresses: Vec<_> =
         good.config.listener.iter().map(|(name, listener)| (name.clone(), listener.address)).collect();
     let names = addresses.iter().map(|(name, _)| Arc::from(name.as_str())).collect::<Vec<Arc<str>>>();
+    good.loaded = good.loaded.lean();
     let good = Arc::new(Mutex::new(good));
     let make = move || {
         let proxy = Proxy::new(source.clone(), good.clone(), names.clone(), workers.get());

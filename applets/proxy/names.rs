@@ -11,7 +11,6 @@ use edgekit_core::Error;
 use edgekit_rt::Resolver;
 use tokio::sync::watch;
 
-use crate::config::Config;
 use crate::snapshot::{Address, Change, Endpoint};
 use crate::worker::Shared;
 
@@ -26,17 +25,13 @@ const SOON: Duration = Duration::from_secs(3);
 pub(crate) struct Names {
     resolver: Resolver,
     shared: Arc<Shared>,
-    configs: watch::Receiver<Arc<Config>>,
+    reloads: watch::Receiver<()>,
     told: HashSet<String>,
 }
 
 impl Names {
-    pub(crate) fn new(
-        resolver: Resolver,
-        shared: Arc<Shared>,
-        configs: watch::Receiver<Arc<Config>>,
-    ) -> Names {
-        Names { resolver, shared, configs, told: HashSet::new() }
+    pub(crate) fn new(resolver: Resolver, shared: Arc<Shared>, reloads: watch::Receiver<()>) -> Names {
+        Names { resolver, shared, reloads, told: HashSet::new() }
     }
 
     /// Goes on until the service ends.
@@ -46,7 +41,7 @@ impl Names {
     pub(crate) async fn run(mut self) -> Result<(), Error> {
         loop {
             let pause = self.round().await;
-            let changed = self.configs.changed();
+            let changed = self.reloads.changed();
             let changed = match pause {
                 Some(pause) => tokio::time::timeout(pause, changed).await.unwrap_or(Ok(())),
                 None => changed.await,
@@ -59,9 +54,10 @@ impl Names {
 
     /// Looks every name up once; gives when to do it again, if there are any.
     pub(crate) async fn round(&mut self) -> Option<Duration> {
-        let config = self.configs.borrow_and_update().clone();
+        self.reloads.borrow_and_update();
+        let said = self.shared.snapshot.get();
         let mut pause = None;
-        for (name, cluster) in &config.cluster {
+        for (name, cluster) in &said.resources().clusters {
             if !cluster.endpoints.iter().any(|seat| matches!(seat.address, Address::Name(..))) {
                 continue;
             }
@@ -83,7 +79,7 @@ impl Names {
                         Err(error) => {
                             all_known = false;
                             if self.told.insert(host.clone()) {
-                                tracing::warn!(cluster = name, "cannot look '{host}' up: {error}");
+                                tracing::warn!(cluster = &**name, "cannot look '{host}' up: {error}");
                             }
                         }
                     },
@@ -94,11 +90,11 @@ impl Names {
             }
             pause = again.map(|again| sooner(pause, again)).or(pause);
             let snapshot = self.shared.snapshot.get();
-            let before = snapshot.resources().endpoints.get(name.as_str());
+            let before = snapshot.resources().endpoints.get(name);
             let differs = before.is_none_or(|before| **before != *found);
             // What could not be looked up now may still be right.
             if differs && (all_known || found.len() > before.map_or(0, |before| before.len())) {
-                self.shared.snapshot.apply(Change::Endpoints(name.as_str().into(), Some(found.into())));
+                self.shared.snapshot.apply(Change::Endpoints(name.clone(), Some(found.into())));
             }
         }
         pause

@@ -69,6 +69,11 @@ class Server:
         lines = [l for pid in family(self.p.pid) for l in open(f"/proc/{pid}/smaps_rollup")]
         return sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty"))
 
+    def resident(self):
+        """KiB, of the process itself."""
+        lines = open(f"/proc/{self.p.pid}/status")
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+
     def load(self, seconds, connections=32):
         """(CPU us a request, requests) under wrk."""
         before = self.cpu_ns()
