@@ -2,6 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use edgekit_core::config::file_arg;
+use edgekit_core::units::Size;
 use edgekit_core::{Error, Exit};
 use std::net::SocketAddr;
 
@@ -60,6 +61,12 @@ pub(crate) fn command() -> Command {
                 .requires("listen")
                 .value_parser(value_parser!(u16).range(1..=256))
                 .help("Threads that carry traffic [one a core, two at most]"),
+            Arg::new("max-rss")
+                .long("max-rss")
+                .value_name("SIZE")
+                .requires("listen")
+                .value_parser(value_parser!(Size))
+                .help("Memory it may hold, such as 64MiB; at its end requests are refused"),
             Arg::new("access-log")
                 .long("access-log")
                 .value_name("FILE")
@@ -111,6 +118,9 @@ pub(crate) fn one_liner(matches: &ArgMatches) -> Result<String, Error> {
     let mut text = String::new();
     if let Some(workers) = matches.get_one::<u16>("workers") {
         text.push_str(&format!("workers = {workers}\n"));
+    }
+    if let Some(size) = matches.get_one::<Size>("max-rss") {
+        text.push_str(&format!("max_rss = \"{size}\"\n"));
     }
     for (number, address) in matches.get_many::<SocketAddr>("listen").into_iter().flatten().enumerate() {
         text.push_str(&format!("[listener.listen{number}]\naddress = \"{address}\"\n"));
