@@ -43,14 +43,21 @@ use crate::http2;
 use crate::l4::Moved;
 use crate::peer::Peer;
 use crate::wire::{Wire, linger};
-use crate::worker::Worker;
+use crate::worker::{Exchange, Worker};
 pub(crate) use session::{Next, Session};
 
 /// What a client gets to take our last answer before its connection is closed on it.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Serves one connection until its end.
-pub async fn serve<W: Asker>(worker: &Rc<Worker>, socket: usize, mut client: W, peer: Peer, timer: u32) {
+pub async fn serve<W: Asker + 'static>(
+    worker: &Rc<Worker>,
+    socket: usize,
+    mut client: W,
+    mut peer: Peer,
+    timer: u32,
+) {
+    let Some(seats) = worker.seats.of(&busy::<W>) else { return };
     let mut is_first = true;
     loop {
         let Some((idle, tunnel)) = patience(worker, socket, is_first) else { return };
@@ -65,14 +72,15 @@ pub async fn serve<W: Asker>(worker: &Rc<Worker>, socket: usize, mut client: W, 
         }
         let was_first = std::mem::take(&mut is_first);
         if worker.is_full() {
-            turn_away(&mut client).await;
+            // Boxed: no idle connection is to hold the room for it.
+            Box::pin(turn_away(&mut client)).await;
             return;
         }
-        let mut exchange = worker.exchanges.take();
-        let next =
-            Session { worker, socket, client: &mut client, peer: &peer, timer, exchange: &mut exchange }
-                .run()
-                .await;
+        let job =
+            Job { worker: worker.clone(), socket, client, peer, timer, exchange: worker.exchanges.take() };
+        let (done, next) = seats.begin(busy(job)).await;
+        let mut exchange = done.exchange;
+        (client, peer) = (done.client, done.peer);
         match next {
             Next::Idle => worker.exchanges.put(exchange),
             Next::Http2 if was_first => {
@@ -92,13 +100,32 @@ pub async fn serve<W: Asker>(worker: &Rc<Worker>, socket: usize, mut client: W, 
             }
             Next::Tunnel(server) => {
                 let moved = Moved::default();
-                tunnel::run(worker, client, server, exchange, timer, tunnel, &moved).await;
+                // Few connections come here, and all of them would have the room for it.
+                Box::pin(tunnel::run(worker, client, server, exchange, timer, tunnel, &moved)).await;
                 worker.cells().received.add(moved.received.get());
                 worker.cells().sent.add(moved.sent.get());
                 return;
             }
         }
     }
+}
+
+/// A connection that has something to do.
+struct Job<W> {
+    worker: Rc<Worker>,
+    socket: usize,
+    client: W,
+    peer: Peer,
+    timer: u32,
+    exchange: Box<Exchange>,
+}
+
+/// Answers until the connection is idle or over.
+async fn busy<W: Asker>(mut job: Job<W>) -> (Job<W>, Next) {
+    let Job { worker, socket, client, peer, timer, exchange } = &mut job;
+    let (socket, timer) = (*socket, *timer);
+    let next = Session { worker, socket, client, peer, timer, exchange }.run().await;
+    (job, next)
 }
 
 /// How long the client may be idle now, and after an upgrade.
