@@ -20,6 +20,7 @@ use super::frame::Code;
 use super::io::{self as bytes, Turn};
 use super::stream::{Handle, Link};
 use crate::buffer::CAPACITY;
+use crate::secure::Origination;
 use crate::snapshot::{Cluster, Name};
 use crate::wire::{Stream, Wire as _};
 use crate::worker::Worker;
@@ -41,7 +42,8 @@ pub struct Links {
 /// Those to one endpoint.
 #[derive(Default)]
 struct Shared {
-    links: Vec<Link>,
+    /// Each with how TLS was spoken when it was made: one of before takes no new streams.
+    links: Vec<(Link, Option<Origination>)>,
     /// One is being made: others wait for it rather than make their own.
     is_connecting: bool,
     waiting: Vec<Waker>,
@@ -55,13 +57,13 @@ enum Found {
 }
 
 impl Links {
-    fn find(&self, key: &(Name, SocketAddr), waker: &Waker) -> Found {
+    fn find(&self, key: &(Name, SocketAddr), tls: &Option<Origination>, waker: &Waker) -> Found {
         let mut all = self.by_endpoint.borrow_mut();
         let shared = match all.get_mut(key) {
             Some(shared) => shared,
             None => all.entry(key.clone()).or_default(),
         };
-        for link in &shared.links {
+        for (link, _) in shared.links.iter().filter(|(_, with)| with == tls) {
             let place = link.borrow_mut().open();
             if let Some(place) = place {
                 return Found::Stream(Handle::new(link.clone(), place));
@@ -78,7 +80,7 @@ impl Links {
     }
 
     /// Whoever waited looks again.
-    fn settle(&self, key: &(Name, SocketAddr), made: Option<Link>) {
+    fn settle(&self, key: &(Name, SocketAddr), made: Option<(Link, Option<Origination>)>) {
         if let Some(shared) = self.by_endpoint.borrow_mut().get_mut(key) {
             shared.is_connecting = false;
             shared.links.extend(made);
@@ -89,7 +91,7 @@ impl Links {
     fn remove(&self, key: &(Name, SocketAddr), link: &Link) {
         let mut all = self.by_endpoint.borrow_mut();
         if let Some(shared) = all.get_mut(key) {
-            shared.links.retain(|one| !Rc::ptr_eq(one, link));
+            shared.links.retain(|(one, _)| !Rc::ptr_eq(one, link));
             if shared.links.is_empty() && !shared.is_connecting {
                 all.remove(key);
             }
@@ -101,7 +103,7 @@ impl Links {
 struct Making<'a> {
     links: &'a Links,
     key: &'a (Name, SocketAddr),
-    made: Option<Link>,
+    made: Option<(Link, Option<Origination>)>,
 }
 
 impl Drop for Making<'_> {
@@ -125,7 +127,7 @@ where
 {
     let key = (cluster.name.clone(), endpoint);
     let scheme = if cluster.settings.tls.enabled { "https" } else { "http" };
-    let found = poll_fn(|context| match worker.links.find(&key, context.waker()) {
+    let found = poll_fn(|context| match worker.links.find(&key, &cluster.tls, context.waker()) {
         Found::Stream(handle) => Poll::Ready(Some(handle)),
         Found::Wait => Poll::Pending,
         Found::Make => Poll::Ready(None),
@@ -140,7 +142,7 @@ where
     let link = Rc::new(RefCell::new(Connection::new(Role::Client, limits, worker.timers.now())));
     let place = link.borrow_mut().open().ok_or(io::ErrorKind::ConnectionRefused)?;
     let handle = Handle::new(link.clone(), place);
-    making.made = Some(link.clone());
+    making.made = Some((link.clone(), cluster.tls.clone()));
     drop(making);
     let patience = cluster.settings.idle_timeout;
     tokio::task::spawn_local(drive(worker.clone(), key, stream, link, patience));

@@ -140,6 +140,8 @@ pub(super) struct Connection {
     blocked: Vec<(u32, u32)>,
     /// Whoever drives.
     driver: Option<Waker>,
+    /// It was woken and has not come yet.
+    is_called: bool,
     /// Nothing is read or written any more.
     is_dead: bool,
 }
@@ -175,6 +177,7 @@ impl Connection {
             is_leaving: false,
             blocked: Vec::new(),
             driver: None,
+            is_called: false,
             is_dead: false,
         };
         connection.greet();
@@ -357,15 +360,17 @@ impl Connection {
 
     /// Whoever drives the connection is woken by `waker`.
     pub(super) fn drive(&mut self, waker: &Waker) {
+        self.is_called = false;
         if self.driver.as_ref().is_none_or(|driver| !driver.will_wake(waker)) {
             self.driver = Some(waker.clone());
         }
     }
 
     /// Wakes whoever drives the connection.
-    pub(super) fn touch(&self) {
-        if let Some(driver) = &self.driver {
+    pub(super) fn touch(&mut self) {
+        if let Some(driver) = self.driver.as_ref().filter(|_| !self.is_called) {
             driver.wake_by_ref();
+            self.is_called = true;
         }
     }
 
