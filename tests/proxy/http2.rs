@@ -552,6 +552,30 @@ fn what_a_server_has_not_looked_at_is_asked_again() {
 }
 
 #[test]
+fn a_server_that_is_gone_takes_no_others_with_it() {
+    let origin = server(|stream, id, head| {
+        if has(head, "/hang") {
+            thread::sleep(Duration::from_secs(60));
+        }
+        drop(stream.write_all(&frame(HEADERS, 5, id, &[OK])));
+    });
+    let proxy = Proxy::with(&format!(
+        "[cluster.app]\nprotocol = \"h2\"\nresponse_timeout = \"1200ms\"\nendpoints = [\"{}\"]\n\
+         [route.all]\ncluster = \"app\"\n",
+        origin.address
+    ));
+    let mut client = proxy.client();
+    for (path, status) in [("/", "200"), ("/hang", "504"), ("/", "200"), ("/", "200")] {
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
+        let head = client.head();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {head}");
+        // Without a length it is chunked, and empty.
+        client.bytes(if status == "504" { "Gateway Timeout".len() } else { "0\r\n\r\n".len() });
+    }
+    assert_eq!(origin.connections.load(Ordering::SeqCst), 2);
+}
+
+#[test]
 fn who_is_slow_or_silent_is_let_go() {
     let proxy = Proxy::with(
         "head_timeout = \"200ms\"\nidle_timeout = \"1s\"\n[route.all]\nstatus = 200\nbody = \"well\"\n",

@@ -33,6 +33,11 @@ const WINDOW_OF_ALL: u32 = 1024 * 1024;
 /// What a server gets to take what is written, or to greet.
 const STALL: Duration = Duration::from_secs(30);
 
+/// A server that was silent so long while a stream was given up is asked for a sign of life, and gets
+/// so long to give one. Meanwhile others are asked on another connection.
+const SILENT: Duration = Duration::from_secs(1);
+const ALIVE: Duration = Duration::from_secs(5);
+
 /// The connections of one worker.
 #[derive(Default)]
 pub struct Links {
@@ -192,18 +197,23 @@ fn poll(
             return Poll::Pending;
         }
     };
-    let open = link.borrow();
+    let mut open = link.borrow_mut();
     let is_idle = open.streams.len() == 0;
     if is_idle && (open.is_leaving() || worker.is_draining()) {
         return Poll::Ready(Some(Code::None));
     }
     // Streams have deadlines of their own; the connection has one while nothing else looks after it.
+    let is_doubted = open.is_doubted(now, SILENT);
     let waits = match () {
+        () if is_doubted => Some(ALIVE),
         () if is_idle => Some(patience),
         () if open.is_in_head() || !open.out.unsent().is_empty() => Some(STALL),
         () => None,
     };
-    if let Some(after) = waits.filter(|_| waits != *armed || moved) {
+    if is_doubted && waits != *armed {
+        open.ask_for_life();
+    }
+    if let Some(after) = waits.filter(|_| waits != *armed || moved && !is_doubted) {
         worker.timers.arm(timer, now, after);
     } else if waits.is_some() && worker.timers.expired(timer) {
         return Poll::Ready(Some(Code::None));

@@ -136,6 +136,8 @@ pub(super) struct Connection {
     last_served: Option<u32>,
     /// The other side serves no new streams.
     is_leaving: bool,
+    /// A stream was given up without a word about it: the other side may be gone.
+    is_doubted: bool,
     /// Streams that wait for room, in the order they came.
     blocked: Vec<(u32, u32)>,
     /// Whoever drives.
@@ -175,6 +177,7 @@ impl Connection {
             next: 1,
             last_served: None,
             is_leaving: false,
+            is_doubted: false,
             blocked: Vec::new(),
             driver: None,
             is_called: false,
@@ -219,6 +222,7 @@ impl Connection {
         now: Duration,
     ) -> Result<Option<Event>, End> {
         self.now = now;
+        self.is_doubted = false;
         loop {
             let rest = input.get(*at..).unwrap_or_default();
             match self.reading {
