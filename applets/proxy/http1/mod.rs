@@ -66,7 +66,7 @@ pub async fn serve<W: Asker + 'static>(
         if !has_bytes(worker, &mut client, timer, now, idle).await {
             // A request that was sent this very moment is read by nobody, but not answered by a reset.
             let mut exchange = worker.exchanges.take();
-            end(worker, &mut client, timer, exchange.inbound.spare()).await;
+            Box::pin(end(worker, &mut client, timer, exchange.inbound.spare())).await;
             worker.exchanges.put(exchange);
             return;
         }
@@ -78,9 +78,8 @@ pub async fn serve<W: Asker + 'static>(
         }
         let job =
             Job { worker: worker.clone(), socket, client, peer, timer, exchange: worker.exchanges.take() };
-        let (done, next) = seats.begin(busy(job)).await;
-        let mut exchange = done.exchange;
-        (client, peer) = (done.client, done.peer);
+        let (Job { client: same, peer: known, mut exchange, .. }, next) = seats.begin(busy(job)).await;
+        (client, peer) = (same, known);
         match next {
             Next::Idle => worker.exchanges.put(exchange),
             Next::Http2 if was_first => {
@@ -94,7 +93,7 @@ pub async fn serve<W: Asker + 'static>(
             }
             Next::Linger => {
                 exchange.inbound.clear();
-                end(worker, &mut client, timer, exchange.inbound.spare()).await;
+                Box::pin(end(worker, &mut client, timer, exchange.inbound.spare())).await;
                 worker.exchanges.put(exchange);
                 return;
             }
