@@ -2,6 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use edgekit_core::config::file_arg;
+use edgekit_core::units::Size;
 use edgekit_core::{Error, Exit};
 use std::net::SocketAddr;
 
@@ -18,7 +19,7 @@ pub(crate) fn command() -> Command {
         .arg_required_else_help(true)
         .override_usage(
             "edgekit proxy --listen ADDRESS --to URL [OPTIONS]\n       \
-             edgekit proxy run|check|certs [OPTIONS]",
+             edgekit proxy run|check|certs|routes|clusters [OPTIONS]",
         )
         .args([
             Arg::new("listen")
@@ -60,6 +61,12 @@ pub(crate) fn command() -> Command {
                 .requires("listen")
                 .value_parser(value_parser!(u16).range(1..=256))
                 .help("Threads that carry traffic [one a core, two at most]"),
+            Arg::new("max-rss")
+                .long("max-rss")
+                .value_name("SIZE")
+                .requires("listen")
+                .value_parser(value_parser!(Size))
+                .help("Memory it may hold, such as 64MiB; at its end requests are refused"),
             Arg::new("access-log")
                 .long("access-log")
                 .value_name("FILE")
@@ -75,6 +82,18 @@ pub(crate) fn command() -> Command {
         .subcommands([
             Command::new("run").about("Run what the configuration says").arg(file_arg()).arg(instance()),
             Command::new("check").about("Find the faults of the configuration").arg(file_arg()),
+            Command::new("routes").about("Show the routes of a running proxy").arg(instance()).arg(
+                Arg::new("json").long("json").action(ArgAction::SetTrue).help("One JSON object a route"),
+            ),
+            Command::new("clusters")
+                .about("Show the clusters of a running proxy, and how their endpoints are")
+                .arg(instance())
+                .arg(
+                    Arg::new("json")
+                        .long("json")
+                        .action(ArgAction::SetTrue)
+                        .help("One JSON object a cluster"),
+                ),
             Command::new("certs").about("Show the certificates of a running proxy").arg(instance()).arg(
                 Arg::new("json")
                     .long("json")
@@ -99,6 +118,9 @@ pub(crate) fn one_liner(matches: &ArgMatches) -> Result<String, Error> {
     let mut text = String::new();
     if let Some(workers) = matches.get_one::<u16>("workers") {
         text.push_str(&format!("workers = {workers}\n"));
+    }
+    if let Some(size) = matches.get_one::<Size>("max-rss") {
+        text.push_str(&format!("max_rss = \"{size}\"\n"));
     }
     for (number, address) in matches.get_many::<SocketAddr>("listen").into_iter().flatten().enumerate() {
         text.push_str(&format!("[listener.listen{number}]\naddress = \"{address}\"\n"));

@@ -188,7 +188,7 @@ edgekit_core::config! {
         /// How long a connection that nobody uses is kept
         live idle_timeout: Duration = "60s", in "1s"..="1h";
         /// Connections that nobody uses, for each worker and endpoint
-        live max_idle: u32 = 64, in 0..=100000;
+        live max_idle: u32 = 256, in 0..=100000;
         /// What of a request decides, for ring and maglev: source, path, header:NAME or cookie:NAME
         live hash: HashKey = "source";
         /// How long a new endpoint takes to get its full share; none is at once

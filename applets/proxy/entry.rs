@@ -13,7 +13,7 @@ use std::io::Write;
 
 use crate::config::Config;
 use crate::service::{Good, Proxy, Source, port};
-use crate::{certs, cli, log};
+use crate::{certs, cli, log, view};
 
 pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     match matches.subcommand() {
@@ -23,6 +23,8 @@ pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> 
             run(source, good, instance(matches), true, ctx)
         }
         Some(("certs", matches)) => certs::command(matches, ctx),
+        Some(("routes", matches)) => view::command("routes", matches, ctx),
+        Some(("clusters", matches)) => view::command("clusters", matches, ctx),
         Some(("check", matches)) => check(Source::Files(matches.get_one::<PathBuf>(FILE_ARG).cloned()), ctx),
         _ => {
             let source = Source::Text(cli::one_liner(matches)?);
@@ -106,7 +108,7 @@ fn workers(config: &Config) -> NonZeroUsize {
 
 fn run(
     source: Source,
-    good: Good,
+    mut good: Good,
     instance: Option<String>,
     has_socket: bool,
     ctx: &mut Ctx,
@@ -118,6 +120,7 @@ fn run(
     let addresses: Vec<_> =
         good.config.listener.iter().map(|(name, listener)| (name.clone(), listener.address)).collect();
     let names = addresses.iter().map(|(name, _)| Arc::from(name.as_str())).collect::<Vec<Arc<str>>>();
+    good.loaded = good.loaded.lean();
     let good = Arc::new(Mutex::new(good));
     let make = move || {
         let proxy = Proxy::new(source.clone(), good.clone(), names.clone(), workers.get());

@@ -39,6 +39,7 @@ mod service;
 pub mod snapshot;
 mod stats;
 mod upstream;
+mod view;
 mod wire;
 mod worker;
 

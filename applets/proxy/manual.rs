@@ -3,10 +3,13 @@
 use edgekit_core::{Example, Manual};
 
 pub(crate) const MANUAL: Manual = Manual {
-    paragraph: "Takes HTTP/1.1 requests and has them answered by servers it keeps connections to, by host, path \
-                and method, or answers them itself. WebSockets pass. Whatever two servers could understand \
+    paragraph: "Takes HTTP/1.1 and HTTP/2 requests and has them answered by servers it keeps connections to, by host, path \
+                and method, or answers them itself. WebSockets and gRPC pass. Whatever two servers could understand \
                 differently is refused. A reload replaces routes, clusters and settings between two requests; \
-                connections live on. With --listen and --to it needs no file.",
+                connections live on. Certificates, keys and authorities that change on disk are in use for the \
+                next connection, and the last good ones are kept. Connections of other protocols are passed on \
+                as they are, by the host a TLS client asks for if need be. With --listen and --to it needs no \
+                file; --tls-cert and --tls-key make it speak TLS, --client-ca asks clients for certificates.",
     examples: &[
         Example {
             command: "edgekit proxy --listen 127.0.0.1:8080 --to http://127.0.0.1:9000",

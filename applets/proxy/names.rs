@@ -11,12 +11,13 @@ use edgekit_core::Error;
 use edgekit_rt::Resolver;
 use tokio::sync::watch;
 
-use crate::config::Config;
 use crate::snapshot::{Address, Change, Endpoint};
 use crate::worker::Shared;
 
-/// How often names are looked up; the resolver knows how long an answer may be kept.
+/// How often names are looked up that no server told how long they may be kept: those of /etc/hosts.
 const AGAIN: Duration = Duration::from_secs(30);
+/// A name is not looked up more often, whatever its server says.
+const AT_MOST: Duration = Duration::from_secs(1);
 /// After a failure.
 const SOON: Duration = Duration::from_secs(3);
 
@@ -24,17 +25,13 @@ const SOON: Duration = Duration::from_secs(3);
 pub(crate) struct Names {
     resolver: Resolver,
     shared: Arc<Shared>,
-    configs: watch::Receiver<Arc<Config>>,
+    reloads: watch::Receiver<()>,
     told: HashSet<String>,
 }
 
 impl Names {
-    pub(crate) fn new(
-        resolver: Resolver,
-        shared: Arc<Shared>,
-        configs: watch::Receiver<Arc<Config>>,
-    ) -> Names {
-        Names { resolver, shared, configs, told: HashSet::new() }
+    pub(crate) fn new(resolver: Resolver, shared: Arc<Shared>, reloads: watch::Receiver<()>) -> Names {
+        Names { resolver, shared, reloads, told: HashSet::new() }
     }
 
     /// Goes on until the service ends.
@@ -44,7 +41,7 @@ impl Names {
     pub(crate) async fn run(mut self) -> Result<(), Error> {
         loop {
             let pause = self.round().await;
-            let changed = self.configs.changed();
+            let changed = self.reloads.changed();
             let changed = match pause {
                 Some(pause) => tokio::time::timeout(pause, changed).await.unwrap_or(Ok(())),
                 None => changed.await,
@@ -57,43 +54,53 @@ impl Names {
 
     /// Looks every name up once; gives when to do it again, if there are any.
     pub(crate) async fn round(&mut self) -> Option<Duration> {
-        let config = self.configs.borrow_and_update().clone();
+        self.reloads.borrow_and_update();
+        let said = self.shared.snapshot.get();
         let mut pause = None;
-        for (name, cluster) in &config.cluster {
+        for (name, cluster) in &said.resources().clusters {
             if !cluster.endpoints.iter().any(|seat| matches!(seat.address, Address::Name(..))) {
                 continue;
             }
-            pause.get_or_insert(AGAIN);
             let mut found: Vec<Endpoint> = Vec::new();
-            let mut all_known = true;
+            let (mut all_known, mut again) = (true, None);
             for seat in &cluster.endpoints {
                 match &seat.address {
                     Address::Socket(address) => found.push(seat.at(*address)),
                     Address::Name(host, port) => match self.resolver.resolve(host).await {
                         Ok(addresses) => {
                             self.told.remove(host);
+                            let fresh = self.resolver.fresh_for(host).unwrap_or(AGAIN).max(AT_MOST);
+                            again = Some(sooner(again, fresh));
+                            let before = found.len();
                             found.extend(addresses.into_iter().map(|ip| seat.at(SocketAddr::new(ip, *port))));
+                            // Servers change the order with each answer, which changes nothing.
+                            edgekit_core::sort::by_key(&mut found[before..], |endpoint| endpoint.address);
                         }
                         Err(error) => {
                             all_known = false;
                             if self.told.insert(host.clone()) {
-                                tracing::warn!(cluster = name, "cannot look '{host}' up: {error}");
+                                tracing::warn!(cluster = &**name, "cannot look '{host}' up: {error}");
                             }
                         }
                     },
                 }
             }
             if !all_known {
-                pause = Some(SOON);
+                again = Some(sooner(again, SOON));
             }
+            pause = again.map(|again| sooner(pause, again)).or(pause);
             let snapshot = self.shared.snapshot.get();
-            let before = snapshot.resources().endpoints.get(name.as_str());
+            let before = snapshot.resources().endpoints.get(name);
             let differs = before.is_none_or(|before| **before != *found);
             // What could not be looked up now may still be right.
             if differs && (all_known || found.len() > before.map_or(0, |before| before.len())) {
-                self.shared.snapshot.apply(Change::Endpoints(name.as_str().into(), Some(found.into())));
+                self.shared.snapshot.apply(Change::Endpoints(name.clone(), Some(found.into())));
             }
         }
         pause
     }
+}
+
+fn sooner(one: Option<Duration>, other: Duration) -> Duration {
+    one.map_or(other, |one| one.min(other))
 }

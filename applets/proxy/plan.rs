@@ -7,7 +7,8 @@ use std::sync::Arc;
 use edgekit_core::config::{Loaded, Named, Problem, Problems};
 use edgekit_core::{Error, text};
 
-use crate::config::{Config, Introduction, Route, Spoken};
+use crate::config::{Config, Introduction, Protocol, Route, Spoken};
+use crate::health::Kind;
 use crate::route::clash;
 use crate::snapshot::{Address, Endpoint, Name, Resources, Seat};
 
@@ -67,6 +68,15 @@ pub(crate) fn checked(loaded: &Loaded) -> Result<Config, Problems> {
         }
     }
     for (name, cluster) in &config.cluster {
+        if cluster.health.kind == Some(Kind::Http) && cluster.protocol == Protocol::Http2 {
+            let message = "checks of kind 'http' are HTTP/1.1, which this cluster does not speak";
+            let problem = loaded.problem(&place("cluster", name, "health.kind"), message);
+            problems.push(problem.hint("kind = \"tcp\" asks whether connections are accepted"));
+        }
+        if cluster.outlier.eject > cluster.outlier.eject_max {
+            let message = "the longest time left out is shorter than the first";
+            problems.push(loaded.problem(&place("cluster", name, "outlier.eject"), message));
+        }
         if cluster.endpoints.is_empty() {
             let message = format!("cluster '{name}' has no endpoints");
             problems.push(loaded.problem(&place("cluster", name, "endpoints"), message));
@@ -239,6 +249,11 @@ fn targets(
         }
         _ => {}
     }
+    let copies = route.mirror.cluster.as_ref().and_then(|cluster| config.cluster.get(cluster));
+    if copies.is_some_and(|cluster| cluster.protocol == Protocol::Http2) {
+        let message = "copies are sent as HTTP/1.1, which this cluster does not speak".to_owned();
+        problems.push(complain("mirror.cluster", message));
+    }
     let wanted = route.cluster.iter().map(|cluster| ("cluster", cluster));
     let shares = route.clusters.iter().flatten().map(|share| ("clusters", &share.cluster));
     let mirror = route.mirror.cluster.iter().map(|cluster| ("mirror.cluster", cluster));
@@ -384,6 +399,18 @@ mod tests {
             ("[route.r]\ncluster = \"app\"\npath_regex = \"x\"\nrewrite.prefix = \"/x\"\n", "has no prefix"),
             ("[route.r]\ncluster = \"app\"\npath_regex = \"x\"\npath = \"/x\"\n", "both path and path_regex"),
             ("[listener.x]\naddress = \"0.0.0.0:1\"\n", "listener 'web' has this address already"),
+            (
+                "[cluster.h]\nendpoints = [\"a:1\"]\nprotocol = \"h2\"\nhealth.kind = \"http\"\n",
+                "f.toml:8:8: checks of kind 'http' are HTTP/1.1",
+            ),
+            (
+                "[cluster.h]\nendpoints = [\"a:1\"]\nprotocol = \"h2\"\n[route.r]\ncluster = \"app\"\nmirror.cluster = \"h\"\n",
+                "f.toml:10:8: copies are sent as HTTP/1.1",
+            ),
+            (
+                "[cluster.h]\nendpoints = [\"a:1\"]\noutlier.eject = \"6m\"\n",
+                "f.toml:7:9: the longest time left out is shorter",
+            ),
             ("[cluster.x]\nendpoints = []\n", "cluster 'x' has no endpoints"),
         ];
         for (text, wanted) in cases {

@@ -26,7 +26,7 @@ use crate::secure::{self, Materials};
 use crate::snapshot::{Name, Resources, Snapshot, SnapshotCell};
 use crate::stats::Stats;
 use crate::worker::{self, Shared};
-use crate::{certs, log, plan};
+use crate::{certs, log, plan, view};
 
 /// How long the start waits for names to be looked up.
 const NAMES: Duration = Duration::from_secs(1);
@@ -90,7 +90,7 @@ pub(crate) struct Proxy {
 
 struct Running {
     shared: Arc<Shared>,
-    configs: watch::Sender<Arc<Config>>,
+    reloads: watch::Sender<()>,
     /// What is watched.
     materials: watch::Sender<Materials>,
     clock: Clock,
@@ -138,10 +138,10 @@ impl Proxy {
     }
 
     async fn begin(&mut self, scope: &Scope) -> Result<(), Error> {
-        let (config, resources) = {
+        let (access_log, max_rss, resources) = {
             let mut good = self.good();
             std::mem::take(&mut good.said).iter().for_each(Report::log);
-            (Arc::new(good.config.clone()), self.resources(&good, None))
+            (good.config.access_log.clone(), good.config.max_rss, self.resources(&good, None))
         };
         let (sink, writer) = log::channel();
         let (materials, kept) = watch::channel(resources.materials.clone());
@@ -159,9 +159,9 @@ impl Proxy {
             most_open: most_open(),
         });
         scope.spawn(writer.run());
-        shared.log.open(&config.access_log).await?;
-        shared.memory.limit(config.max_rss.map(|size| size.0));
-        let (configs, receiver) = watch::channel(config);
+        shared.log.open(&access_log).await?;
+        shared.memory.limit(max_rss.map(|size| size.0));
+        let (reloads, receiver) = watch::channel(());
         let mut names = Names::new(scope.resolver().clone(), shared.clone(), receiver);
         // What is in a file on this machine is known at once; the network may take its time.
         let _late = tokio::time::timeout(NAMES, names.round()).await;
@@ -192,7 +192,7 @@ impl Proxy {
         for (name, address) in &addresses {
             tracing::info!(listener = &**name, address, workers = self.workers, "listens");
         }
-        self.running = Some(Running { shared, configs, materials, clock: scope.clock().clone(), addresses });
+        self.running = Some(Running { shared, reloads, materials, clock: scope.clock().clone(), addresses });
         Ok(())
     }
 
@@ -230,7 +230,8 @@ impl Proxy {
             running.shared.rates.retain(is_there);
             running.shared.budgets.retain(is_there);
         }
-        running.configs.send_replace(Arc::new(good.config.clone()));
+        running.reloads.send_replace(());
+        good.loaded = good.loaded.lean();
         *self.good() = good;
         Ok(verdict)
     }
@@ -274,22 +275,14 @@ impl Service for Proxy {
         let snapshot = shared.snapshot.get();
         let listeners: Vec<Value> =
             addresses.iter().map(|(name, address)| json!({ "name": &**name, "address": address })).collect();
-        let clusters: Vec<Value> = snapshot
-            .clusters
-            .iter()
-            .map(|cluster| {
-                let endpoints: Vec<String> = cluster.endpoints.iter().map(ToString::to_string).collect();
-                json!({ "name": &*cluster.name, "endpoints": endpoints })
-            })
-            .collect();
         json!({
             "workers": self.workers,
             "snapshot": shared.snapshot.number(),
             "open": shared.stats.sum(|cells| &cells.open),
             "accepted": shared.stats.sum(|cells| &cells.accepted),
             "listeners": listeners,
-            "routes": snapshot.routes.len(),
-            "clusters": clusters,
+            "routes": view::routes(&snapshot),
+            "clusters": view::clusters(&snapshot, &shared.states, shared.clock.monotonic()),
             "certificates": certs::all(&snapshot.resources().materials),
         })
     }

@@ -170,3 +170,26 @@ fn who_answers_badly_is_left_out_for_a_while() {
     servers.ill[1].store(false, Ordering::SeqCst);
     until_only(&mut client, &["0", "1", "2"]);
 }
+
+#[test]
+fn a_running_proxy_shows_its_routes_and_clusters() {
+    let servers = Servers::new(2);
+    let proxy = servers.proxy(&[" weight=2", " priority=1"], "outlier.errors = 1");
+    servers.ill[0].store(true, Ordering::SeqCst);
+    until_only(&mut proxy.client(), &["1"]);
+    let say = |words: &[&str]| {
+        let mut command = std::process::Command::new(crate::harness::binary());
+        command.arg("proxy").args(words).env("RUNTIME_DIRECTORY", proxy.scratch.path());
+        crate::harness::say(&mut command).ends(0).out
+    };
+    assert_eq!(say(&["routes"]), "all: * /* -> app\n");
+    let shown = say(&["clusters"]);
+    assert!(shown.starts_with("app (round-robin)\n    127.0.0.1:"), "{shown}");
+    assert!(shown.contains(" weight=2 ejected, 0 in flight, ") && shown.contains(", back in "), "{shown}");
+    assert!(shown.contains(" priority=1 well, 0 in flight, "), "{shown}");
+    let json: serde_json::Value = serde_json::from_str(&say(&["clusters", "--json"])).unwrap();
+    assert_eq!(json["schema"], "edgekit.proxy.cluster/1");
+    assert_eq!(json["endpoints"][0]["health"], "ejected");
+    let json: serde_json::Value = serde_json::from_str(&say(&["routes", "--json"])).unwrap();
+    assert_eq!((&json["name"], &json["does"]), (&"all".into(), &"app".into()));
+}

@@ -5,6 +5,7 @@ mod daemon;
 mod differential;
 mod framing;
 mod hooks;
+mod http2;
 mod l4;
 mod life;
 mod messages;

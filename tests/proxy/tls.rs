@@ -146,7 +146,9 @@ fn what_is_no_tls_is_refused_and_counted() {
     let pair = ca.issue(&["a.example"]).write(&files, "a");
     let web = listener(&[pair]) + "head_timeout = \"300ms\"\n[route.all]\nstatus = 200\n";
     let proxy = Proxy::with(&web);
-    let answer = proxy.exchange(GET.as_bytes());
+    let mut clear = proxy.client();
+    clear.send(GET.as_bytes());
+    let answer = clear.rest();
     assert!(!answer.contains("HTTP"), "{answer:?}");
     let hello = |bytes: &[u8]| {
         let mut client = proxy.client();

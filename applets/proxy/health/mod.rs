@@ -10,7 +10,7 @@ mod outlier;
 mod state;
 
 pub(crate) use check::Checks;
-pub use check::HealthCheck;
+pub use check::{HealthCheck, Kind};
 pub use endpoint::{EndpointState, Visit};
 pub use outlier::{Outlier, Report};
 pub use state::{ClusterState, States};

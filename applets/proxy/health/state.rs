@@ -58,6 +58,11 @@ impl ClusterState {
         }))
     }
 
+    /// What is known of an endpoint, if anything is.
+    pub fn known(&self, address: SocketAddr) -> Option<Arc<EndpointState>> {
+        self.endpoints().get(&address).cloned()
+    }
+
     /// Counts how a visit ended; true if its endpoint is left out from now on.
     pub fn report(&self, cluster: &Cluster, visit: &Visit, report: Report, now: Duration) -> bool {
         let endpoint = visit.endpoint();

@@ -43,14 +43,21 @@ use crate::http2;
 use crate::l4::Moved;
 use crate::peer::Peer;
 use crate::wire::{Wire, linger};
-use crate::worker::Worker;
+use crate::worker::{Exchange, Worker};
 pub(crate) use session::{Next, Session};
 
 /// What a client gets to take our last answer before its connection is closed on it.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Serves one connection until its end.
-pub async fn serve<W: Asker>(worker: &Rc<Worker>, socket: usize, mut client: W, peer: Peer, timer: u32) {
+pub async fn serve<W: Asker + 'static>(
+    worker: &Rc<Worker>,
+    socket: usize,
+    mut client: W,
+    mut peer: Peer,
+    timer: u32,
+) {
+    let Some(seats) = worker.seats.of(&busy::<W>) else { return };
     let mut is_first = true;
     loop {
         let Some((idle, tunnel)) = patience(worker, socket, is_first) else { return };
@@ -59,20 +66,20 @@ pub async fn serve<W: Asker>(worker: &Rc<Worker>, socket: usize, mut client: W, 
         if !has_bytes(worker, &mut client, timer, now, idle).await {
             // A request that was sent this very moment is read by nobody, but not answered by a reset.
             let mut exchange = worker.exchanges.take();
-            end(worker, &mut client, timer, exchange.inbound.spare()).await;
+            Box::pin(end(worker, &mut client, timer, exchange.inbound.spare())).await;
             worker.exchanges.put(exchange);
             return;
         }
         let was_first = std::mem::take(&mut is_first);
         if worker.is_full() {
-            turn_away(&mut client).await;
+            // Boxed: no idle connection is to hold the room for it.
+            Box::pin(turn_away(&mut client)).await;
             return;
         }
-        let mut exchange = worker.exchanges.take();
-        let next =
-            Session { worker, socket, client: &mut client, peer: &peer, timer, exchange: &mut exchange }
-                .run()
-                .await;
+        let job =
+            Job { worker: worker.clone(), socket, client, peer, timer, exchange: worker.exchanges.take() };
+        let (Job { client: same, peer: known, mut exchange, .. }, next) = seats.begin(busy(job)).await;
+        (client, peer) = (same, known);
         match next {
             Next::Idle => worker.exchanges.put(exchange),
             Next::Http2 if was_first => {
@@ -86,19 +93,38 @@ pub async fn serve<W: Asker>(worker: &Rc<Worker>, socket: usize, mut client: W, 
             }
             Next::Linger => {
                 exchange.inbound.clear();
-                end(worker, &mut client, timer, exchange.inbound.spare()).await;
+                Box::pin(end(worker, &mut client, timer, exchange.inbound.spare())).await;
                 worker.exchanges.put(exchange);
                 return;
             }
             Next::Tunnel(server) => {
                 let moved = Moved::default();
-                tunnel::run(worker, client, server, exchange, timer, tunnel, &moved).await;
+                // Few connections come here, and all of them would have the room for it.
+                Box::pin(tunnel::run(worker, client, server, exchange, timer, tunnel, &moved)).await;
                 worker.cells().received.add(moved.received.get());
                 worker.cells().sent.add(moved.sent.get());
                 return;
             }
         }
     }
+}
+
+/// A connection that has something to do.
+struct Job<W> {
+    worker: Rc<Worker>,
+    socket: usize,
+    client: W,
+    peer: Peer,
+    timer: u32,
+    exchange: Box<Exchange>,
+}
+
+/// Answers until the connection is idle or over.
+async fn busy<W: Asker>(mut job: Job<W>) -> (Job<W>, Next) {
+    let Job { worker, socket, client, peer, timer, exchange } = &mut job;
+    let (socket, timer) = (*socket, *timer);
+    let next = Session { worker, socket, client, peer, timer, exchange }.run().await;
+    (job, next)
 }
 
 /// How long the client may be idle now, and after an upgrade.

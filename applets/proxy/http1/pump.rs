@@ -82,11 +82,6 @@ impl Pump {
         (self.chunked_out, self.limit, self.carried, self.holds) = (chunked_out, limit, 0, 0);
     }
 
-    /// Leaves the framing of the body to the sink.
-    pub fn leave_framing(&mut self) {
-        self.chunked_out = false;
-    }
-
     /// True once all has come and all is written.
     pub fn is_done(&self) -> bool {
         matches!(self.body, Body::Over) && self.out.is_empty()

@@ -23,6 +23,10 @@ pub(super) fn request(
         line(out, b"host", host);
     }
     rest(out, bytes, fields, changes);
+    if let Some(protocol) = head.upgrade.filter(|_| head.minor == 2) {
+        // In HTTP/2 it is said elsewhere (RFC 8441).
+        parts(out, &[b"connection: upgrade\r\nupgrade: ", protocol.of(bytes), b"\r\n"]);
+    }
     framing(out, head.body, None);
     out.extend_from_slice(b"\r\n");
 }

@@ -261,7 +261,10 @@ impl<'a, W: Asker> Session<'a, W> {
                     let mut new = Vec::new();
                     rewrite::request(&mut new, bytes, head, fields, &changes);
                     match RequestHead::parse(&new, fields) {
-                        Ok(read) if inbound.replace(head.length, &new) => return Ok(Some(read)),
+                        Ok(read) if inbound.replace(head.length, &new) => {
+                            // How it came is not said by its lines.
+                            return Ok(Some(RequestHead { minor: head.minor, body: head.body, ..read }));
+                        }
                         Ok(_) => Fault::HeadTooLong,
                         Err(fault) => fault,
                     }
@@ -430,9 +433,6 @@ impl<'a, W: Asker> Session<'a, W> {
         let Some((cluster, chooser)) = target else {
             return self.refuse(Fault::NoEndpoint, asked, Some((route, stats))).await;
         };
-        if cluster.settings.protocol == Protocol::Http2 {
-            self.exchange.up.leave_framing();
-        }
         let until =
             route.settings.timeout.map_or(Duration::MAX, |timeout| asked.began.saturating_add(timeout));
         let way = Way { listener, route, cluster, chooser, budget: view.budget(at), hash, until };
@@ -447,7 +447,8 @@ impl<'a, W: Asker> Session<'a, W> {
             asked.body = BodyKind::Empty;
         }
         asked.is_idempotent |= route.retry().is_some_and(|retry| retry.any_method);
-        let chunked = matches!(asked.body, BodyKind::Chunked | BodyKind::UntilEnd);
+        let chunked = matches!(asked.body, BodyKind::Chunked | BodyKind::UntilEnd)
+            && cluster.settings.protocol != Protocol::Http2;
         self.exchange.up.start(asked.body, chunked, limit);
         match self.carry(&way, asked).await {
             Ok((outcome, next)) => {

@@ -23,11 +23,13 @@ pub enum Abuse {
     Empty,
     /// A head in more pieces than it has reason to have (CVE-2024-27316 and its kin).
     Continuation,
+    /// A head that does not get done.
+    SlowHead,
 }
 
 impl Abuse {
     /// All of them, in the order of the counters.
-    pub const ALL: [Abuse; 7] = [
+    pub const ALL: [Abuse; 8] = [
         Abuse::RapidReset,
         Abuse::MadeReset,
         Abuse::Ping,
@@ -35,6 +37,7 @@ impl Abuse {
         Abuse::Window,
         Abuse::Empty,
         Abuse::Continuation,
+        Abuse::SlowHead,
     ];
 
     /// The label of the counter.
@@ -47,6 +50,7 @@ impl Abuse {
             Abuse::Window => "window",
             Abuse::Empty => "empty",
             Abuse::Continuation => "continuation",
+            Abuse::SlowHead => "slow_head",
         }
     }
 
@@ -61,7 +65,7 @@ impl Abuse {
             Abuse::Settings => (40, 4),
             Abuse::Window => (1000, 200),
             Abuse::Empty => (400, 50),
-            Abuse::Continuation => (0, 0),
+            Abuse::Continuation | Abuse::SlowHead => (0, 0),
         }
     }
 }

@@ -52,19 +52,29 @@ impl Asked {
     }
 
     /// Sends the head that is at the beginning of `text`; gives its length.
-    fn begin(&mut self, text: &[u8]) -> io::Result<usize> {
+    fn begin(&mut self, context: &Context<'_>, text: &[u8]) -> Poll<io::Result<usize>> {
         let end = memchr::memmem::find(text, b"\r\n\r\n").ok_or(io::ErrorKind::InvalidData)?;
         let head = Head::of(&text[..end + 2]).ok_or(io::ErrorKind::InvalidData)?;
         let mut link = self.handle.link().borrow_mut();
         let place = self.handle.place();
-        if head.upgrade.is_some() && !link.connects() {
-            return Err(io::ErrorKind::Unsupported.into());
+        match link.connects() {
+            _ if head.upgrade.is_none() => {}
+            Some(true) => {}
+            Some(false) => {
+                // Nobody waits for an answer to what was not asked.
+                link.reset(place, Code::Cancel);
+                return Poll::Ready(Err(io::ErrorKind::Unsupported.into()));
+            }
+            None => {
+                link.streams.at(place).await_with(context.waker());
+                return Poll::Pending;
+            }
         }
         let stream = link.streams.at(place);
         (stream.to_head, stream.tunnels) = (head.method == b"HEAD", head.upgrade.is_some());
         link.send_head(place, |encoder, out| head.write(encoder, out, self.scheme.as_bytes()));
         self.has_begun = true;
-        Ok(end + 4)
+        Poll::Ready(Ok(end + 4))
     }
 
     /// Puts the head of an answer into words.
@@ -135,7 +145,7 @@ impl Wire for Asked {
 
     fn poll_write(&mut self, context: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match parts.first() {
-            Some(text) if !self.has_begun => Poll::Ready(self.begin(text)),
+            Some(text) if !self.has_begun => self.begin(context, text),
             _ => self.handle.poll_write(context, parts),
         }
     }

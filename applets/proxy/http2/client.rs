@@ -20,6 +20,7 @@ use super::frame::Code;
 use super::io::{self as bytes, Turn};
 use super::stream::{Handle, Link};
 use crate::buffer::CAPACITY;
+use crate::secure::Origination;
 use crate::snapshot::{Cluster, Name};
 use crate::wire::{Stream, Wire as _};
 use crate::worker::Worker;
@@ -32,6 +33,11 @@ const WINDOW_OF_ALL: u32 = 1024 * 1024;
 /// What a server gets to take what is written, or to greet.
 const STALL: Duration = Duration::from_secs(30);
 
+/// A server that was silent so long while a stream was given up is asked for a sign of life, and gets
+/// so long to give one. Meanwhile others are asked on another connection.
+const SILENT: Duration = Duration::from_secs(1);
+const ALIVE: Duration = Duration::from_secs(5);
+
 /// The connections of one worker.
 #[derive(Default)]
 pub struct Links {
@@ -41,7 +47,8 @@ pub struct Links {
 /// Those to one endpoint.
 #[derive(Default)]
 struct Shared {
-    links: Vec<Link>,
+    /// Each with how TLS was spoken when it was made: one of before takes no new streams.
+    links: Vec<(Link, Option<Origination>)>,
     /// One is being made: others wait for it rather than make their own.
     is_connecting: bool,
     waiting: Vec<Waker>,
@@ -55,13 +62,13 @@ enum Found {
 }
 
 impl Links {
-    fn find(&self, key: &(Name, SocketAddr), waker: &Waker) -> Found {
+    fn find(&self, key: &(Name, SocketAddr), tls: &Option<Origination>, waker: &Waker) -> Found {
         let mut all = self.by_endpoint.borrow_mut();
         let shared = match all.get_mut(key) {
             Some(shared) => shared,
             None => all.entry(key.clone()).or_default(),
         };
-        for link in &shared.links {
+        for (link, _) in shared.links.iter().filter(|(_, with)| with == tls) {
             let place = link.borrow_mut().open();
             if let Some(place) = place {
                 return Found::Stream(Handle::new(link.clone(), place));
@@ -78,7 +85,7 @@ impl Links {
     }
 
     /// Whoever waited looks again.
-    fn settle(&self, key: &(Name, SocketAddr), made: Option<Link>) {
+    fn settle(&self, key: &(Name, SocketAddr), made: Option<(Link, Option<Origination>)>) {
         if let Some(shared) = self.by_endpoint.borrow_mut().get_mut(key) {
             shared.is_connecting = false;
             shared.links.extend(made);
@@ -89,7 +96,7 @@ impl Links {
     fn remove(&self, key: &(Name, SocketAddr), link: &Link) {
         let mut all = self.by_endpoint.borrow_mut();
         if let Some(shared) = all.get_mut(key) {
-            shared.links.retain(|one| !Rc::ptr_eq(one, link));
+            shared.links.retain(|(one, _)| !Rc::ptr_eq(one, link));
             if shared.links.is_empty() && !shared.is_connecting {
                 all.remove(key);
             }
@@ -101,7 +108,7 @@ impl Links {
 struct Making<'a> {
     links: &'a Links,
     key: &'a (Name, SocketAddr),
-    made: Option<Link>,
+    made: Option<(Link, Option<Origination>)>,
 }
 
 impl Drop for Making<'_> {
@@ -125,7 +132,7 @@ where
 {
     let key = (cluster.name.clone(), endpoint);
     let scheme = if cluster.settings.tls.enabled { "https" } else { "http" };
-    let found = poll_fn(|context| match worker.links.find(&key, context.waker()) {
+    let found = poll_fn(|context| match worker.links.find(&key, &cluster.tls, context.waker()) {
         Found::Stream(handle) => Poll::Ready(Some(handle)),
         Found::Wait => Poll::Pending,
         Found::Make => Poll::Ready(None),
@@ -140,7 +147,7 @@ where
     let link = Rc::new(RefCell::new(Connection::new(Role::Client, limits, worker.timers.now())));
     let place = link.borrow_mut().open().ok_or(io::ErrorKind::ConnectionRefused)?;
     let handle = Handle::new(link.clone(), place);
-    making.made = Some(link.clone());
+    making.made = Some((link.clone(), cluster.tls.clone()));
     drop(making);
     let patience = cluster.settings.idle_timeout;
     tokio::task::spawn_local(drive(worker.clone(), key, stream, link, patience));
@@ -190,18 +197,23 @@ fn poll(
             return Poll::Pending;
         }
     };
-    let open = link.borrow();
+    let mut open = link.borrow_mut();
     let is_idle = open.streams.len() == 0;
     if is_idle && (open.is_leaving() || worker.is_draining()) {
         return Poll::Ready(Some(Code::None));
     }
     // Streams have deadlines of their own; the connection has one while nothing else looks after it.
+    let is_doubted = open.is_doubted(now, SILENT);
     let waits = match () {
+        () if is_doubted => Some(ALIVE),
         () if is_idle => Some(patience),
         () if open.is_in_head() || !open.out.unsent().is_empty() => Some(STALL),
         () => None,
     };
-    if let Some(after) = waits.filter(|_| waits != *armed || moved) {
+    if is_doubted && waits != *armed {
+        open.ask_for_life();
+    }
+    if let Some(after) = waits.filter(|_| waits != *armed || moved && !is_doubted) {
         worker.timers.arm(timer, now, after);
     } else if waits.is_some() && worker.timers.expired(timer) {
         return Poll::Ready(Some(Code::None));

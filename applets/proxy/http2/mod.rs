@@ -15,6 +15,7 @@ mod asked;
 mod client;
 mod connection;
 mod frame;
+pub mod fuzz;
 pub mod hpack;
 mod io;
 mod message;

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use super::abuse::Abuse;
 use super::connection::{Connection, End, Event, Limits, Role};
 use super::frame::Code;
 use super::io::{self, Turn};
@@ -150,6 +151,7 @@ impl<W: Wire> Driver<'_, W> {
         let waits = match () {
             () if !link.out.unsent().is_empty() => Waits::Write,
             () if self.has_left && !has_streams => return Poll::Ready(None),
+            () if !has_streams && worker.is_tight() => return Poll::Ready(Some(Code::None.into())),
             () if link.is_in_head() => Waits::Head,
             () if has_streams => Waits::Busy,
             () if self.waits == Waits::Asleep => Waits::Asleep,
@@ -166,7 +168,7 @@ impl<W: Wire> Driver<'_, W> {
                     return Poll::Pending;
                 }
                 Waits::Asleep => return Poll::Ready(Some(Code::None.into())),
-                Waits::Head => return Poll::Ready(Some(Code::SettingsTimeout.into())),
+                Waits::Head => return Poll::Ready(Some(Abuse::SlowHead.into())),
                 Waits::Write => return Poll::Ready(None),
             }
         }
@@ -221,6 +223,13 @@ impl Streams {
         loop {
             let mut link = self.link.borrow_mut();
             let Some(event) = link.receive(input, &mut at, now)? else { return Ok(()) };
+            if worker.is_full() {
+                // Nothing was done with it: it may be asked again, here or elsewhere.
+                let (Event::Request { place, .. } | Event::Refused { place, .. }) = event;
+                link.reset(place, Code::Refused);
+                link.release(place);
+                continue;
+            }
             let mut exchange = worker.exchanges.take();
             exchange.begin();
             let (place, what) = match event {

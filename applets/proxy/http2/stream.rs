@@ -240,6 +240,8 @@ fn length_field(encoder: &mut Encoder, out: &mut Vec<u8>, mut number: u64) {
 
 /// Writes a field whose name may be in any case.
 pub(super) fn lower(encoder: &mut Encoder, out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    // HTTP/1.1 forgives blanks around a value.
+    let value = value.trim_ascii();
     let mut short = [0; 64];
     if !name.iter().any(u8::is_ascii_uppercase) {
         encoder.field(out, name, value);

@@ -145,21 +145,21 @@ fn number(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use edgekit_tls::{Client, ClientOptions, Roots, Trust, server_name};
+    use edgekit_tls::{provider, server_name};
     use proptest::prelude::*;
     use rustls::client::UnbufferedClientConnection;
     use rustls::unbuffered::ConnectionState;
+    use rustls::{ClientConfig, RootCertStore};
 
     /// What rustls sends first.
     fn hello(host: &str, alpn: &[&str]) -> Vec<u8> {
-        let options = ClientOptions {
-            trust: Trust { roots: Roots::System, ..Trust::default() },
-            alpn: alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect(),
-            ..ClientOptions::default()
-        };
-        let (client, _) = Client::load(options, edgekit_core::Clock::fixed(Default::default())).unwrap();
-        let mut client =
-            UnbufferedClientConnection::new(client.config(), server_name(host).unwrap()).unwrap();
+        let mut config = ClientConfig::builder_with_provider(provider().clone())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        let mut client = UnbufferedClientConnection::new(config.into(), server_name(host).unwrap()).unwrap();
         let mut bytes = vec![0; 8192];
         match client.process_tls_records(&mut []).state.unwrap() {
             ConnectionState::EncodeTlsData(mut data) => {

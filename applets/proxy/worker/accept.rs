@@ -83,34 +83,9 @@ fn welcome(worker: &Rc<Worker>, socket: usize, stream: TcpStream, peer: SocketAd
         let worker = &guest.worker;
         let timer = poll_fn(|context| Poll::Ready(worker.timers.enter(context.waker().clone()))).await;
         let _place = Place { worker: worker.clone(), timer };
-        let mut peer = Peer::at(peer);
-        let view = worker.view();
-        let Some(listener) = view.listener(socket) else { return };
-        let mut destination = None;
-        if listener.settings.proxy_protocol == Preface::Require {
-            match introduced(worker, listener, &stream, timer).await {
-                Some(ends) => {
-                    if let Some((from, to)) = ends {
-                        (peer, destination) = (Peer::at(from), Some(to));
-                    }
-                }
-                None => return,
-            }
-        }
-        let Some(stream) = secured(worker, listener, stream, &mut peer, timer).await else { return };
-        if !is_admitted(worker, &view, listener, &peer) {
-            return;
-        }
-        if listener.streams.is_some() {
-            let passed = Passed { peer, destination, socket, timer };
-            // Larger than what an idle connection of HTTP holds.
-            return Box::pin(l4::serve(worker, view, stream, passed)).await;
-        }
-        let is_http2 = match &peer.tls {
-            Some(secured) => secured.is_http2,
-            None => listener.settings.protocol == Spoken::Http2,
-        };
-        drop(view);
+        // What comes before the first request needs room for a moment, not as long as the connection lasts.
+        let arriving = Box::pin(arrive(worker, socket, stream, peer, timer));
+        let Some(Arrived { stream, peer, is_http2 }) = arriving.await else { return };
         // Else whether it is HTTP/2 shows by what it begins with.
         if is_http2 {
             let early = worker.exchanges.take();
@@ -121,6 +96,45 @@ fn welcome(worker: &Rc<Worker>, socket: usize, stream: TcpStream, peer: SocketAd
     });
 }
 
+/// A connection whose first request may come.
+struct Arrived {
+    stream: Stream,
+    peer: Peer,
+    is_http2: bool,
+}
+
+/// Does with a connection what its listener wants before requests come, or instead of them.
+async fn arrive(
+    worker: &Rc<Worker>,
+    socket: usize,
+    stream: TcpStream,
+    address: SocketAddr,
+    timer: u32,
+) -> Option<Arrived> {
+    let (mut peer, mut destination) = (Peer::at(address), None);
+    let view = worker.view();
+    let listener = view.listener(socket)?;
+    if listener.settings.proxy_protocol == Preface::Require
+        && let Some((from, to)) = introduced(worker, listener, &stream, timer).await?
+    {
+        (peer, destination) = (Peer::at(from), Some(to));
+    }
+    let stream = secured(worker, listener, stream, &mut peer, timer).await?;
+    if !is_admitted(worker, &view, listener, &peer) {
+        return None;
+    }
+    if listener.streams.is_some() {
+        let passed = Passed { peer, destination, socket, timer };
+        l4::serve(worker, view, stream, passed).await;
+        return None;
+    }
+    let is_http2 = match &peer.tls {
+        Some(secured) => secured.is_http2,
+        None => listener.settings.protocol == Spoken::Http2,
+    };
+    Some(Arrived { stream, peer, is_http2 })
+}
+
 /// Reads the PROXY header a connection must begin with; none if it does not.
 async fn introduced(
     worker: &Rc<Worker>,
@@ -129,7 +143,7 @@ async fn introduced(
     timer: u32,
 ) -> Option<Option<(SocketAddr, SocketAddr)>> {
     worker.timers.arm(timer, worker.timers.now(), listener.settings.head_timeout);
-    match Box::pin(l4::forwarded(worker, stream, timer)).await {
+    match l4::forwarded(worker, stream, timer).await {
         Some(Header::Whole { ends, .. }) => Some(ends),
         _ => {
             worker.cells().header_errors.add(1);
@@ -162,8 +176,7 @@ async fn secured(
         return is_clear.then_some(Stream::Clear(stream));
     };
     let patience = listener.settings.head_timeout;
-    // A handshake needs a lot of state for a moment: it is not part of every connection's.
-    let shaken = Box::pin(secure::accept(worker, timer, stream, termination, patience)).await;
+    let shaken = secure::accept(worker, timer, stream, termination, patience).await;
     let (session, secured) = shaken?;
     peer.tls = Some(Box::new(secured));
     Some(Stream::Server(session))

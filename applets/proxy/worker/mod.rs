@@ -6,6 +6,7 @@
 
 mod accept;
 mod exchanges;
+mod seats;
 mod timers;
 
 use std::cell::{Cell, RefCell};
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub(crate) use exchanges::{Exchange, Exchanges};
+pub(crate) use seats::AnySeats;
 pub(crate) use timers::Timers;
 
 use crate::balance::{Chooser, Dice};
@@ -180,6 +182,8 @@ pub struct Worker {
     pub(crate) spares: Rc<Spares>,
     /// Its pipes for bytes that are passed on.
     pub(crate) pipes: Pipes,
+    /// Its places for exchanges in progress.
+    pub(crate) seats: AnySeats,
     /// Its lines for the access log.
     pub log: RefCell<LogLines>,
     /// The time as text.
@@ -239,6 +243,7 @@ pub(crate) async fn run(
         exchanges: Exchanges::default(),
         spares: Rc::default(),
         pipes: Pipes::default(),
+        seats: AnySeats::default(),
         log: RefCell::default(),
         dates: RefCell::new(Dates::new(shared.clock.clone())),
         dice: Dice::new(seed(&shared, index)),
@@ -303,6 +308,7 @@ async fn chores(worker: &Rc<Worker>) {
                 worker.exchanges.shrink();
                 worker.spares.shrink();
                 worker.pipes.shrink();
+                worker.seats.shrink();
             }
             let chores = busy.then(|| due.saturating_sub(now));
             let Some(after) = next.into_iter().chain(chores).min() else { return Poll::Pending };

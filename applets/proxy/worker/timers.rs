@@ -14,6 +14,8 @@ use edgekit_core::Clock;
 const TICK: Duration = Duration::from_millis(50);
 /// Ticks of a turn of the wheel; later deadlines are looked at once a turn.
 const PLACES: usize = 1024;
+/// More places than these are not kept for nobody.
+const MANY: usize = 256;
 /// No entry.
 const NONE: u32 = u32::MAX;
 /// No deadline.
@@ -101,6 +103,10 @@ impl Timers {
         wheel.unlink(id);
         wheel.entries[id as usize].waker = None;
         wheel.free.push(id);
+        // After a burst, once nobody is left.
+        if wheel.free.len() == wheel.entries.len() && wheel.entries.len() > MANY {
+            (wheel.entries, wheel.free) = (Vec::new(), Vec::new());
+        }
     }
 
     /// The task is woken, and [`Timers::expired`] says so, `after` from `now`; no earlier deadline counts.

@@ -38,7 +38,7 @@ pub fn diff(old: &Loaded, new: &Loaded) -> Vec<Change> {
     let (section, before) = old.parts();
     let (_, after) = new.parts();
     let mut changes = Vec::new();
-    compare(section, before, after, "", &mut changes);
+    compare(section, &before, &after, "", &mut changes);
     changes
 }
 

@@ -55,6 +55,17 @@ pub(crate) fn complete(section: &Section, table: &mut Table, place: &str, proble
     }
 }
 
+/// Takes away what nobody gave.
+pub(crate) fn strip(table: &mut Table) {
+    table.entries.retain(|_, node| match node {
+        Node::Value(_, origin) => !matches!(origin, Origin::Default),
+        Node::Table(below) => {
+            strip(below);
+            !matches!(below.origin, Origin::Default) || !below.entries.is_empty()
+        }
+    });
+}
+
 fn missing(key: &Key, place: &str, origin: &Origin) -> Problem {
     let hint = match key.like {
         Some(like) => format!("add, for example: {} = {like}", key.name),

@@ -2,6 +2,7 @@
 //!
 //! Weakest first: defaults, `NAME.toml`, `NAME.d/*.toml` in lexical order, the environment, flags.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +40,8 @@ pub struct Loaded {
     applet: String,
     table: Table,
     files: Vec<PathBuf>,
+    /// What nobody gave is left out.
+    is_lean: bool,
 }
 
 /// The id of the option of [`file_arg`].
@@ -130,7 +133,7 @@ fn finish(
     if readable {
         layer::complete(section, &mut table, "", &mut problems);
     }
-    problems.or(Loaded { section, applet: applet.to_owned(), table, files })
+    problems.or(Loaded { section, applet: applet.to_owned(), table, files, is_lean: false })
 }
 
 impl Loaded {
@@ -139,9 +142,30 @@ impl Loaded {
     /// # Errors
     /// [`Exit::BUG`] if `T` is not what this was loaded for.
     pub fn get<T: Settings>(&self) -> Result<T, Error> {
-        T::from_table(&self.table).ok_or_else(|| {
+        T::from_table(&self.whole()).ok_or_else(|| {
             Error::new(Exit::BUG, format!("the settings of '{}' are not those it describes", self.applet))
         })
+    }
+
+    /// Forgets what nobody gave, to be kept for a later [`diff`](super::diff): a table of many keys of
+    /// which few are given takes a tenth of the memory. [`Loaded::rows`] and [`Loaded::problem`] know
+    /// only what was given from then on.
+    #[must_use]
+    pub fn lean(mut self) -> Loaded {
+        layer::strip(&mut self.table);
+        self.is_lean = true;
+        self
+    }
+
+    /// All of it, what nobody gave among it.
+    fn whole(&self) -> Cow<'_, Table> {
+        if !self.is_lean {
+            return Cow::Borrowed(&self.table);
+        }
+        let mut table = self.table.clone();
+        // What was complete once is so again.
+        layer::complete(self.section, &mut table, "", &mut Problems::default());
+        Cow::Owned(table)
     }
 
     /// The applet's name.
@@ -176,7 +200,7 @@ impl Loaded {
         }
     }
 
-    pub(crate) fn parts(&self) -> (&'static Section, &Table) {
-        (self.section, &self.table)
+    pub(crate) fn parts(&self) -> (&'static Section, Cow<'_, Table>) {
+        (self.section, self.whole())
     }
 }

@@ -451,6 +451,8 @@ fn a_reload_knows_what_it_can_apply() {
             "listener.web.rate: \"1/s\" is new (live)",
         ]
     );
+    // What is kept of the old one is enough for it.
+    assert_eq!(diff(&old.lean(), &new.lean()).len(), told.len());
     // The same value written in another way is no change.
     let minute = read("[listener.web]\naddress='[::]:1'\nidle='60s'").unwrap();
     let same = read("[listener.web]\naddress='[::]:1'\nidle='1m'").unwrap();

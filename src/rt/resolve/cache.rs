@@ -37,6 +37,12 @@ impl Cache {
         (now < entry.expires).then(|| entry.addresses.clone())
     }
 
+    /// How much longer an answer with addresses is fresh.
+    pub(super) fn fresh_for(&self, name: &str, now: Duration) -> Option<Duration> {
+        let entry = self.entries.get(name).filter(|entry| !entry.addresses.is_empty())?;
+        (now < entry.expires).then(|| entry.expires - now)
+    }
+
     /// An expired answer with addresses, to be used because nobody answers now.
     pub(super) fn stale(&mut self, name: &str, now: Duration) -> Option<Vec<IpAddr>> {
         let entry = self.entries.get_mut(name)?;
@@ -80,7 +86,8 @@ mod tests {
         let mut cache = Cache::default();
         cache.put("a", one(), 10 * SECOND, SECOND);
         assert_eq!(cache.fresh("a", 10 * SECOND), Some(one()));
-        assert_eq!(cache.fresh("a", 11 * SECOND), None);
+        assert_eq!(cache.fresh_for("a", 10 * SECOND), Some(SECOND));
+        assert_eq!((cache.fresh("a", 11 * SECOND), cache.fresh_for("a", 11 * SECOND)), (None, None));
         assert_eq!(cache.stale("a", 20 * SECOND), Some(one()));
         assert_eq!(cache.fresh("a", 49 * SECOND), Some(one()));
         assert_eq!(cache.fresh("a", 50 * SECOND), None);

@@ -117,6 +117,15 @@ impl Resolver {
         }
     }
 
+    /// How much longer the addresses given for `host` may be used before it is asked for again; none if
+    /// they did not come from a server.
+    pub fn fresh_for(&self, host: &str) -> Option<Duration> {
+        let (conf, now) = (Conf::read(&self.shared.files.resolv_conf), self.shared.clock.boot());
+        let cache = lock(&self.shared.cache);
+        let names = conf.candidates(host);
+        names.iter().find_map(|name| cache.fresh_for(&name.to_ascii_lowercase(), now))
+    }
+
     /// Asks for each full name `host` may stand for.
     async fn search(&self, conf: &Conf, host: &str) -> Result<Vec<IpAddr>, ResolveError> {
         let mut asked = None;

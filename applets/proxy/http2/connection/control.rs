@@ -46,7 +46,7 @@ impl Connection {
             return Ok(());
         }
         self.budget.spend(Abuse::Settings, self.now)?;
-        self.is_greeted = true;
+        let is_first = !std::mem::replace(&mut self.is_greeted, true);
         for [a, b, value @ ..] in settings {
             let value = u32::from_be_bytes(*value);
             match Setting::of(u16::from_be_bytes([*a, *b])) {
@@ -65,6 +65,10 @@ impl Connection {
             }
         }
         frame::head(self.out.bytes(), 0, Kind::Settings, frame::ACK, 0);
+        if is_first {
+            // Some wait to hear what may be asked.
+            self.streams.each().for_each(|stream| stream.wake());
+        }
         Ok(())
     }
 
@@ -152,7 +156,9 @@ impl Connection {
                 }
             }
         }
-        Ok(self.budget.spend(Abuse::MadeReset, self.now)?)
+        // Who opens more than it may pays as if it had reset them.
+        let abuse = if code == Code::Refused { Abuse::RapidReset } else { Abuse::MadeReset };
+        Ok(self.budget.spend(abuse, self.now)?)
     }
 }
 

@@ -136,10 +136,14 @@ pub(super) struct Connection {
     last_served: Option<u32>,
     /// The other side serves no new streams.
     is_leaving: bool,
+    /// A stream was given up without a word about it: the other side may be gone.
+    is_doubted: bool,
     /// Streams that wait for room, in the order they came.
     blocked: Vec<(u32, u32)>,
     /// Whoever drives.
     driver: Option<Waker>,
+    /// It was woken and has not come yet.
+    is_called: bool,
     /// Nothing is read or written any more.
     is_dead: bool,
 }
@@ -173,8 +177,10 @@ impl Connection {
             next: 1,
             last_served: None,
             is_leaving: false,
+            is_doubted: false,
             blocked: Vec::new(),
             driver: None,
+            is_called: false,
             is_dead: false,
         };
         connection.greet();
@@ -216,6 +222,7 @@ impl Connection {
         now: Duration,
     ) -> Result<Option<Event>, End> {
         self.now = now;
+        self.is_doubted = false;
         loop {
             let rest = input.get(*at..).unwrap_or_default();
             match self.reading {
@@ -357,15 +364,17 @@ impl Connection {
 
     /// Whoever drives the connection is woken by `waker`.
     pub(super) fn drive(&mut self, waker: &Waker) {
+        self.is_called = false;
         if self.driver.as_ref().is_none_or(|driver| !driver.will_wake(waker)) {
             self.driver = Some(waker.clone());
         }
     }
 
     /// Wakes whoever drives the connection.
-    pub(super) fn touch(&self) {
-        if let Some(driver) = &self.driver {
+    pub(super) fn touch(&mut self) {
+        if let Some(driver) = self.driver.as_ref().filter(|_| !self.is_called) {
             driver.wake_by_ref();
+            self.is_called = true;
         }
     }
 

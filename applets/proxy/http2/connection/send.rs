@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 use std::task::Waker;
+use std::time::Duration;
 
 use super::{Connection, Role};
 use crate::http1::Lines;
@@ -179,6 +180,7 @@ impl Connection {
         stream.waker = None;
         let (sends, receives) = (stream.sends, stream.receives);
         if stream.reset.is_none() && (sends || receives) {
+            self.is_doubted |= self.role == Role::Client && !stream.heard;
             let code = match self.role {
                 // The answer is out: whatever else comes is not needed (RFC 9113 §8.1).
                 Role::Server if !sends => Code::None,
@@ -225,7 +227,11 @@ impl Connection {
     /// True if another stream may be opened.
     pub(in crate::http2) fn takes_more(&self) -> bool {
         let most = self.told.streams.min(self.limits.streams) as usize;
-        !self.is_leaving && !self.is_dead && self.next < LARGEST_WINDOW && self.streams.len() < most
+        !self.is_leaving
+            && !self.is_doubted
+            && !self.is_dead
+            && self.next < LARGEST_WINDOW
+            && self.streams.len() < most
     }
 
     /// Tells the other side that no new streams are served, first those it has not heard of yet.
@@ -254,13 +260,25 @@ impl Connection {
         self.touch();
     }
 
+    /// Whether the other side may be gone: a stream was given up, and nothing has come for `patience`.
+    pub(in crate::http2) fn is_doubted(&mut self, now: Duration, patience: Duration) -> bool {
+        self.is_doubted &= now.saturating_sub(self.now) >= patience;
+        self.is_doubted
+    }
+
+    /// Asks the other side for a sign of life.
+    pub(in crate::http2) fn ask_for_life(&mut self) {
+        frame::ping(self.out.bytes(), 0, *b"alive ?\0");
+        self.touch();
+    }
+
     /// The other side serves no new streams.
     pub(in crate::http2) fn is_leaving(&self) -> bool {
         self.is_leaving
     }
 
-    /// The other side lets streams become tunnels.
-    pub(in crate::http2) fn connects(&self) -> bool {
-        self.told.connect
+    /// Whether the other side lets streams become tunnels; none while it has not said so.
+    pub(in crate::http2) fn connects(&self) -> Option<bool> {
+        self.is_greeted.then_some(self.told.connect)
     }
 }
