@@ -55,3 +55,35 @@ pub fn feed(is_server: bool, input: &[u8], piece: usize) -> Fed {
     fed.streams = connection.streams.len();
     fed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Frames in any order, whole or broken: pieces make no difference, and all is bounded.
+        #[test]
+        fn pieces_make_no_difference(
+            frames in proptest::collection::vec(
+                (0_u8..11, any::<u8>(), 0_u32..6, 0_usize..5, proptest::collection::vec(any::<u8>(), 0..30)), 0..40,
+            ),
+            is_server in any::<bool>(),
+            piece in 1_usize..20,
+        ) {
+            const BLOCKS: [&[u8]; 5] = [b"\x82\x86\x84\x41\x01a", b"\x88", b"\x82", b"\x00\x01x\x01y", b""];
+            let mut input = Vec::new();
+            for (kind, flags, stream, block, more) in frames {
+                let payload = [BLOCKS[block], &more[..more.len() * (block / 4)]].concat();
+                input.extend_from_slice(&(payload.len() as u32).to_be_bytes()[1..]);
+                input.extend_from_slice(&[kind, flags & 0x2d]);
+                input.extend_from_slice(&stream.to_be_bytes());
+                input.extend_from_slice(&payload);
+            }
+            let whole = feed(is_server, &input, usize::MAX);
+            prop_assert_eq!(&whole, &feed(is_server, &input, piece));
+            prop_assert!(whole.held <= 400_000 && whole.streams <= 16);
+            prop_assert!(whole.answered <= 1000 + input.len() * 4);
+        }
+    }
+}
