@@ -207,8 +207,13 @@ Register-ArgumentCompleter -Native -CommandName 'edgekit' -ScriptBlock {
         }
         'edgekit;proxy' {
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Listen there, such as 0.0.0.0:8080; may be repeated')
-            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Pass requests on to http://HOST:PORT; repeated, to each in turn')
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Pass requests on to http://HOST:PORT or https://HOST:PORT; repeated, to each in turn')
+            [CompletionResult]::new('--tls-cert', '--tls-cert', [CompletionResultType]::ParameterName, 'Listen with TLS, with this certificate and what leads to its root')
+            [CompletionResult]::new('--tls-key', '--tls-key', [CompletionResultType]::ParameterName, 'The key of the certificate [in the same file]')
+            [CompletionResult]::new('--client-ca', '--client-ca', [CompletionResultType]::ParameterName, 'Refuse clients without a certificate that one of these issued')
+            [CompletionResult]::new('--to-ca', '--to-ca', [CompletionResultType]::ParameterName, 'Who issues the servers'' certificates [what this machine trusts]')
             [CompletionResult]::new('--workers', '--workers', [CompletionResultType]::ParameterName, 'Threads that carry traffic [one a core, two at most]')
+            [CompletionResult]::new('--max-rss', '--max-rss', [CompletionResultType]::ParameterName, 'Memory it may hold, such as 64MiB; at its end requests are refused')
             [CompletionResult]::new('--access-log', '--access-log', [CompletionResultType]::ParameterName, 'Add a line for each request to FILE')
             [CompletionResult]::new('--instance', '--instance', [CompletionResultType]::ParameterName, 'Open the control socket proxy@NAME.sock')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
@@ -217,6 +222,9 @@ Register-ArgumentCompleter -Native -CommandName 'edgekit' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run what the configuration says')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find the faults of the configuration')
+            [CompletionResult]::new('routes', 'routes', [CompletionResultType]::ParameterValue, 'Show the routes of a running proxy')
+            [CompletionResult]::new('clusters', 'clusters', [CompletionResultType]::ParameterValue, 'Show the clusters of a running proxy, and how their endpoints are')
+            [CompletionResult]::new('certs', 'certs', [CompletionResultType]::ParameterValue, 'Show the certificates of a running proxy')
             break
         }
         'edgekit;proxy;run' {
@@ -230,6 +238,30 @@ Register-ArgumentCompleter -Native -CommandName 'edgekit' -ScriptBlock {
         'edgekit;proxy;check' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit;proxy;routes' {
+            [CompletionResult]::new('--instance', '--instance', [CompletionResultType]::ParameterName, 'Tell this daemon from others by a name')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON object a route')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit;proxy;clusters' {
+            [CompletionResult]::new('--instance', '--instance', [CompletionResultType]::ParameterName, 'Tell this daemon from others by a name')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON object a cluster')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit;proxy;certs' {
+            [CompletionResult]::new('--instance', '--instance', [CompletionResultType]::ParameterName, 'Tell this daemon from others by a name')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON object a certificate')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break

@@ -16,8 +16,17 @@ _edgekit__proxy() {
             ",$1")
                 cmd="edgekit__proxy"
                 ;;
+            edgekit__proxy,certs)
+                cmd="edgekit__proxy__subcmd__certs"
+                ;;
             edgekit__proxy,check)
                 cmd="edgekit__proxy__subcmd__check"
+                ;;
+            edgekit__proxy,clusters)
+                cmd="edgekit__proxy__subcmd__clusters"
+                ;;
+            edgekit__proxy,routes)
+                cmd="edgekit__proxy__subcmd__routes"
                 ;;
             edgekit__proxy,run)
                 cmd="edgekit__proxy__subcmd__run"
@@ -29,7 +38,7 @@ _edgekit__proxy() {
 
     case "${cmd}" in
         edgekit__proxy)
-            opts="-h --listen --to --workers --access-log --dry-run --instance --color --help run check"
+            opts="-h --listen --to --tls-cert --tls-key --client-ca --to-ca --workers --max-rss --access-log --dry-run --instance --color --help run check routes clusters certs"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -43,7 +52,27 @@ _edgekit__proxy() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --workers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-rss)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -51,6 +80,28 @@ _edgekit__proxy() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --instance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__proxy__subcmd__certs)
+            opts="-h --instance --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --instance)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -74,6 +125,50 @@ _edgekit__proxy() {
             fi
             case "${prev}" in
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__proxy__subcmd__clusters)
+            opts="-h --instance --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --instance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__proxy__subcmd__routes)
+            opts="-h --instance --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --instance)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

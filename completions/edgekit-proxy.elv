@@ -19,8 +19,13 @@ set edit:completion:arg-completer[edgekit-proxy] = {|@words|
     var completions = [
         &'edgekit-proxy'= {
             cand --listen 'Listen there, such as 0.0.0.0:8080; may be repeated'
-            cand --to 'Pass requests on to http://HOST:PORT; repeated, to each in turn'
+            cand --to 'Pass requests on to http://HOST:PORT or https://HOST:PORT; repeated, to each in turn'
+            cand --tls-cert 'Listen with TLS, with this certificate and what leads to its root'
+            cand --tls-key 'The key of the certificate [in the same file]'
+            cand --client-ca 'Refuse clients without a certificate that one of these issued'
+            cand --to-ca 'Who issues the servers'' certificates [what this machine trusts]'
             cand --workers 'Threads that carry traffic [one a core, two at most]'
+            cand --max-rss 'Memory it may hold, such as 64MiB; at its end requests are refused'
             cand --access-log 'Add a line for each request to FILE'
             cand --instance 'Open the control socket proxy@NAME.sock'
             cand --color 'Colour the output: auto, always or never [auto]'
@@ -29,6 +34,9 @@ set edit:completion:arg-completer[edgekit-proxy] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand run 'Run what the configuration says'
             cand check 'Find the faults of the configuration'
+            cand routes 'Show the routes of a running proxy'
+            cand clusters 'Show the clusters of a running proxy, and how their endpoints are'
+            cand certs 'Show the certificates of a running proxy'
         }
         &'edgekit-proxy;run'= {
             cand --config 'Read this file instead of those in /etc/edgekit'
@@ -40,6 +48,27 @@ set edit:completion:arg-completer[edgekit-proxy] = {|@words|
         &'edgekit-proxy;check'= {
             cand --config 'Read this file instead of those in /etc/edgekit'
             cand --color 'Colour the output: auto, always or never [auto]'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit-proxy;routes'= {
+            cand --instance 'Tell this daemon from others by a name'
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand --json 'One JSON object a route'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit-proxy;clusters'= {
+            cand --instance 'Tell this daemon from others by a name'
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand --json 'One JSON object a cluster'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit-proxy;certs'= {
+            cand --instance 'Tell this daemon from others by a name'
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand --json 'One JSON object a certificate'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

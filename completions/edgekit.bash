@@ -67,8 +67,17 @@ _edgekit() {
             edgekit__subcmd__config,show)
                 cmd="edgekit__subcmd__config__subcmd__show"
                 ;;
+            edgekit__subcmd__proxy,certs)
+                cmd="edgekit__subcmd__proxy__subcmd__certs"
+                ;;
             edgekit__subcmd__proxy,check)
                 cmd="edgekit__subcmd__proxy__subcmd__check"
+                ;;
+            edgekit__subcmd__proxy,clusters)
+                cmd="edgekit__subcmd__proxy__subcmd__clusters"
+                ;;
+            edgekit__subcmd__proxy,routes)
+                cmd="edgekit__subcmd__proxy__subcmd__routes"
                 ;;
             edgekit__subcmd__proxy,run)
                 cmd="edgekit__subcmd__proxy__subcmd__run"
@@ -335,7 +344,7 @@ _edgekit() {
             return 0
             ;;
         edgekit__subcmd__proxy)
-            opts="-h --listen --to --workers --access-log --dry-run --instance --color --help run check"
+            opts="-h --listen --to --tls-cert --tls-key --client-ca --to-ca --workers --max-rss --access-log --dry-run --instance --color --help run check routes clusters certs"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -349,7 +358,27 @@ _edgekit() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --workers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-rss)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -357,6 +386,28 @@ _edgekit() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --instance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__proxy__subcmd__certs)
+            opts="-h --instance --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --instance)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -380,6 +431,50 @@ _edgekit() {
             fi
             case "${prev}" in
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__proxy__subcmd__clusters)
+            opts="-h --instance --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --instance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__proxy__subcmd__routes)
+            opts="-h --instance --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --instance)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

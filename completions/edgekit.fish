@@ -167,18 +167,26 @@ complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_s
 always\t''
 never\t''"
 complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from examples" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -l listen -d 'Listen there, such as 0.0.0.0:8080; may be repeated' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -l to -d 'Pass requests on to http://HOST:PORT; repeated, to each in turn' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -l workers -d 'Threads that carry traffic [one a core, two at most]' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -l access-log -d 'Add a line for each request to FILE' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -l instance -d 'Open the control socket proxy@NAME.sock' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l listen -d 'Listen there, such as 0.0.0.0:8080; may be repeated' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l to -d 'Pass requests on to http://HOST:PORT or https://HOST:PORT; repeated, to each in turn' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l tls-cert -d 'Listen with TLS, with this certificate and what leads to its root' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l tls-key -d 'The key of the certificate [in the same file]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l client-ca -d 'Refuse clients without a certificate that one of these issued' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l to-ca -d 'Who issues the servers\' certificates [what this machine trusts]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l workers -d 'Threads that carry traffic [one a core, two at most]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l max-rss -d 'Memory it may hold, such as 64MiB; at its end requests are refused' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l access-log -d 'Add a line for each request to FILE' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l instance -d 'Open the control socket proxy@NAME.sock' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -l dry-run -d 'Check what was said, and end'
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -f -a "run" -d 'Run what the configuration says'
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check" -f -a "check" -d 'Find the faults of the configuration'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l dry-run -d 'Check what was said, and end'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -f -a "run" -d 'Run what the configuration says'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -f -a "check" -d 'Find the faults of the configuration'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -f -a "routes" -d 'Show the routes of a running proxy'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -f -a "clusters" -d 'Show the clusters of a running proxy, and how their endpoints are'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -f -a "certs" -d 'Show the certificates of a running proxy'
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from run" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from run" -l instance -d 'Tell this daemon from others by a name' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from run" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
@@ -190,6 +198,24 @@ complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_s
 always\t''
 never\t''"
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from routes" -l instance -d 'Tell this daemon from others by a name' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from routes" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from routes" -l json -d 'One JSON object a route'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from routes" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from clusters" -l instance -d 'Tell this daemon from others by a name' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from clusters" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from clusters" -l json -d 'One JSON object a cluster'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from clusters" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from certs" -l instance -d 'Tell this daemon from others by a name' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from certs" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from certs" -l json -d 'One JSON object a certificate'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from certs" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c edgekit -n "__fish_edgekit_using_subcommand help" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"

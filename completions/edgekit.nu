@@ -234,8 +234,13 @@ module completions {
   # Pass HTTP on to servers, and answer for them
   export extern "edgekit proxy" [
     --listen: string          # Listen there, such as 0.0.0.0:8080; may be repeated
-    --to: string              # Pass requests on to http://HOST:PORT; repeated, to each in turn
+    --to: string              # Pass requests on to http://HOST:PORT or https://HOST:PORT; repeated, to each in turn
+    --tls-cert: string        # Listen with TLS, with this certificate and what leads to its root
+    --tls-key: string         # The key of the certificate [in the same file]
+    --client-ca: string       # Refuse clients without a certificate that one of these issued
+    --to-ca: string           # Who issues the servers' certificates [what this machine trusts]
     --workers: string         # Threads that carry traffic [one a core, two at most]
+    --max-rss: string         # Memory it may hold, such as 64MiB; at its end requests are refused
     --access-log: string      # Add a line for each request to FILE
     --dry-run                 # Check what was said, and end
     --instance: string        # Open the control socket proxy@NAME.sock
@@ -263,6 +268,42 @@ module completions {
   export extern "edgekit proxy check" [
     --config: path            # Read this file instead of those in /etc/edgekit
     --color: string@"nu-complete edgekit proxy check color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete edgekit proxy routes color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show the routes of a running proxy
+  export extern "edgekit proxy routes" [
+    --instance: string        # Tell this daemon from others by a name
+    --json                    # One JSON object a route
+    --color: string@"nu-complete edgekit proxy routes color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete edgekit proxy clusters color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show the clusters of a running proxy, and how their endpoints are
+  export extern "edgekit proxy clusters" [
+    --instance: string        # Tell this daemon from others by a name
+    --json                    # One JSON object a cluster
+    --color: string@"nu-complete edgekit proxy clusters color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete edgekit proxy certs color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show the certificates of a running proxy
+  export extern "edgekit proxy certs" [
+    --instance: string        # Tell this daemon from others by a name
+    --json                    # One JSON object a certificate
+    --color: string@"nu-complete edgekit proxy certs color" # Colour the output: auto, always or never [auto]
     --help(-h)                # Print help (see more with '--help')
   ]
 

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use edgekit_core::Clock;
 
 use super::daemon::{Client, Proxy};
 use super::origin::{Origin, PATIENCE, read_request};
@@ -63,7 +65,7 @@ fn counts(client: &mut Client, times: usize) -> HashMap<String, usize> {
 
 /// Asks until only these answer.
 fn until_only(client: &mut Client, wanted: &[&str]) {
-    let began = Instant::now();
+    let began = Clock::system().monotonic();
     loop {
         let counts = counts(client, 20);
         let mut names: Vec<&str> = counts.keys().map(String::as_str).collect();
@@ -71,7 +73,7 @@ fn until_only(client: &mut Client, wanted: &[&str]) {
         if names == wanted {
             return;
         }
-        assert!(began.elapsed() < PATIENCE, "{counts:?}, not {wanted:?}");
+        assert!((Clock::system().monotonic() - began) < PATIENCE, "{counts:?}, not {wanted:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -203,7 +203,7 @@ fn bodies_of_any_size_go_both_ways() {
         let frame = client.next().expect("it does not end yet");
         match frame.kind {
             WINDOW if frame.stream == 1 => {
-                drop(allow.send(u32::from_be_bytes(frame.payload.try_into().unwrap())));
+                let _gone = allow.send(u32::from_be_bytes(frame.payload.try_into().unwrap()));
             }
             DATA => {
                 got.extend_from_slice(&frame.payload);
