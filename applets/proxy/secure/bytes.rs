@@ -2,7 +2,7 @@
 //!
 //! A connection that is idle holds none of it. What a worker keeps is what its last second needed.
 
-use std::cell::{Cell, RefCell};
+use crate::worker::Free;
 
 /// The longest record, of TLS 1.2 (RFC 5246 §6.2.3), with its header.
 pub(crate) const RECORD: usize = 5 + 16 * 1024 + 2048;
@@ -63,34 +63,25 @@ impl Bytes {
 /// What nobody uses now, of one worker.
 #[derive(Default, Debug)]
 pub(crate) struct Spares {
-    free: RefCell<Vec<Bytes>>,
-    /// Fewest that were free since the last look: those nobody needed.
-    unused: Cell<usize>,
+    free: Free<Bytes>,
 }
 
 impl Spares {
     pub(crate) fn take(&self) -> Bytes {
-        let mut free = self.free.borrow_mut();
-        let taken = free.pop();
-        self.unused.set(self.unused.get().min(free.len()));
-        taken.unwrap_or_else(Bytes::new)
+        self.free.take().unwrap_or_else(Bytes::new)
     }
 
     /// What a handshake made grow is not kept.
     pub(crate) fn put(&self, mut bytes: Bytes) {
         if bytes.all.len() == RECORD {
             (bytes.start, bytes.end) = (0, 0);
-            self.free.borrow_mut().push(bytes);
+            self.free.put(bytes);
         }
     }
 
     /// Lets go of half of those that were not needed since the last call.
     pub(crate) fn shrink(&self) {
-        let mut free = self.free.borrow_mut();
-        let keep = free.len() - self.unused.get().min(free.len()).div_ceil(2);
-        free.truncate(keep);
-        free.shrink_to(keep.max(16));
-        self.unused.set(free.len());
+        self.free.shrink(0);
     }
 }
 
@@ -110,10 +101,10 @@ mod tests {
         assert_eq!(bytes.room(MOST).len(), MOST - RECORD - 2);
         let spares = Spares::default();
         spares.put(bytes);
-        assert!(spares.free.borrow().is_empty());
+        assert_eq!(spares.free.len(), 0);
         spares.put(Bytes::new());
         spares.shrink();
         spares.shrink();
-        assert!(spares.free.borrow().is_empty());
+        assert_eq!(spares.free.len(), 0);
     }
 }

@@ -3,9 +3,10 @@
 //! An idle connection holds none of it. What is kept for the next exchange is what the last second
 //! needed at most; a burst's memory goes back to the system.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 
+use super::free::Free;
 use crate::buffer::Buffer;
 use crate::http1::{Field, Pump};
 use crate::judge::Judge;
@@ -66,10 +67,7 @@ impl Exchange {
 /// Exchanges nobody uses now.
 #[derive(Default)]
 pub struct Exchanges {
-    #[expect(clippy::vec_box, reason = "a connection takes the pointer, not the tables")]
-    free: RefCell<Vec<Box<Exchange>>>,
-    /// Fewest that were free since the last look: those nobody needed.
-    unused: Cell<usize>,
+    free: Free<Box<Exchange>>,
     /// Those that are not free.
     in_use: Rc<Cell<usize>>,
     /// Nothing is kept.
@@ -79,11 +77,8 @@ pub struct Exchanges {
 impl Exchanges {
     /// One to work with.
     pub fn take(&self) -> Box<Exchange> {
-        let mut free = self.free.borrow_mut();
-        let taken = free.pop();
-        self.unused.set(self.unused.get().min(free.len()));
         self.in_use.set(self.in_use.get() + 1);
-        let mut exchange = taken.unwrap_or_default();
+        let mut exchange = self.free.take().unwrap_or_default();
         exchange.seat = Some(Seat(self.in_use.clone()));
         exchange
     }
@@ -102,7 +97,7 @@ impl Exchanges {
     pub fn lean(&self, lean: bool) {
         self.lean.set(lean);
         if lean {
-            self.free.borrow_mut().clear();
+            self.free.clear();
         }
     }
 
@@ -113,18 +108,13 @@ impl Exchanges {
         exchange.answer.clear();
         exchange.seat = None;
         if !self.lean.get() {
-            self.free.borrow_mut().push(exchange);
+            self.free.put(exchange);
         }
     }
 
     /// Lets go of half of those that were not needed since the last call, and of the last but one.
     pub fn shrink(&self) {
-        let mut free = self.free.borrow_mut();
-        let needless = self.unused.get().min(free.len());
-        let keep = free.len() - needless.div_ceil(2).min(free.len().saturating_sub(1));
-        free.truncate(keep);
-        free.shrink_to(keep.max(16));
-        self.unused.set(free.len());
+        self.free.shrink(1);
     }
 }
 
@@ -143,7 +133,7 @@ mod tests {
             exchanges.put(one);
             exchanges.shrink();
         }
-        assert!(exchanges.free.borrow().len() <= 2, "{}", exchanges.free.borrow().len());
-        assert!(!exchanges.free.borrow().is_empty());
+        assert!(exchanges.free.len() <= 2, "{}", exchanges.free.len());
+        assert_ne!(exchanges.free.len(), 0);
     }
 }

@@ -6,6 +6,7 @@
 
 mod accept;
 mod exchanges;
+mod free;
 mod seats;
 mod timers;
 
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub(crate) use exchanges::{Exchange, Exchanges};
+pub(crate) use free::Free;
 pub(crate) use seats::AnySeats;
 pub(crate) use timers::Timers;
 

@@ -5,35 +5,28 @@
 //! would cost an allocation. So the boxes are the worker's, and used again.
 
 use std::any::Any;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+
+use super::free::Free;
 
 /// A box for a future, empty or in use.
 pub(crate) type Seat<F> = Pin<Box<Option<F>>>;
 
 /// Empty boxes for futures of one type.
 pub(crate) struct Seats<F> {
-    free: RefCell<Vec<Seat<F>>>,
-    /// Fewest that were free since the last look: those nobody needed.
-    unused: Cell<usize>,
+    free: Free<Seat<F>>,
 }
 
 impl<F: Future> Seats<F> {
     /// Begins `work` in a box of the worker's. Not an async function: that would keep room for the work
     /// in the caller's own.
     pub(crate) fn begin(&self, work: F) -> Running<'_, F> {
-        let mut seat = self.take();
+        let mut seat = self.free.take().unwrap_or_else(|| Box::pin(None));
         seat.set(Some(work));
         Running { seats: self, seat: Some(seat) }
-    }
-
-    fn take(&self) -> Seat<F> {
-        let mut free = self.free.borrow_mut();
-        let taken = free.pop();
-        self.unused.set(self.unused.get().min(free.len()));
-        taken.unwrap_or_else(|| Box::pin(None))
     }
 }
 
@@ -52,7 +45,7 @@ impl<F: Future> Future for Running<'_, F> {
         let output = ready!(work.poll(context));
         if let Some(mut seat) = self.seat.take() {
             seat.set(None);
-            self.seats.free.borrow_mut().push(seat);
+            self.seats.free.put(seat);
         }
         Poll::Ready(output)
     }
@@ -71,11 +64,7 @@ pub(crate) trait Shrink {
 
 impl<F> Shrink for Seats<F> {
     fn shrink(&self) {
-        let mut free = self.free.borrow_mut();
-        let keep = free.len() - self.unused.get().min(free.len()).div_ceil(2);
-        free.truncate(keep);
-        free.shrink_to(keep.max(16));
-        self.unused.set(free.len());
+        self.free.shrink(0);
     }
 }
 
@@ -83,7 +72,7 @@ impl AnySeats {
     /// Those for what `make` makes, which is not called. None if another kind of work has them.
     pub(crate) fn of<A, F: Future + 'static>(&self, _make: &impl Fn(A) -> F) -> Option<Rc<Seats<F>>> {
         let (seats, _) = self.seats.get_or_init(|| {
-            let seats = Rc::new(Seats::<F> { free: RefCell::default(), unused: Cell::new(0) });
+            let seats = Rc::new(Seats::<F> { free: Free::default() });
             (seats.clone(), seats)
         });
         seats.clone().downcast().ok()
@@ -114,11 +103,11 @@ mod tests {
             let polled = run.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             assert_eq!(polled, Poll::Ready(number + 1));
         }
-        assert_eq!(seats.free.borrow().len(), 1);
+        assert_eq!(seats.free.len(), 1);
         assert!(Rc::ptr_eq(&seats, &any.of(&work).unwrap()));
         assert!(any.of(&|text: String| async move { text }).is_none());
         any.shrink();
         any.shrink();
-        assert!(seats.free.borrow().is_empty());
+        assert_eq!(seats.free.len(), 0);
     }
 }
