@@ -4,7 +4,7 @@
 //! ([`Capability`]), which were checked at load against those the host's configuration allows ([`Grants`]).
 //! Neighbours: `vm/actions.rs` makes them, the host (`applets/rules`, or the applet a hook runs in) carries them out.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use crate::{Str, Value};
 
@@ -117,6 +117,18 @@ pub enum Level {
     Warn,
     /// Something failed.
     Error,
+}
+
+/// A line of log with the fields after its text, `name=value`: text as it is, the rest as JSON.
+pub fn log_line(text: &Str, fields: &Value) -> String {
+    let mut line = text.lossy().into_owned();
+    if let Value::Map(fields) = fields {
+        for (name, value) in fields {
+            // Writing to a string cannot fail.
+            let _ = write!(line, " {name}={}", value.shown());
+        }
+    }
+    line
 }
 
 impl Level {

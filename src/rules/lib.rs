@@ -28,7 +28,7 @@ pub mod timer;
 mod value;
 mod vm;
 
-pub use action::{Action, Alarm, Capability, Grants, Level, Metric, Verdict};
+pub use action::{Action, Alarm, Capability, Grants, Level, Metric, Verdict, log_line};
 pub use bus::{Bus, BusLimits, BusStats};
 pub use engine::{Deed, Engine, Observer, Step};
 pub use event::{Event, Field, Kind, Schema, Verdicts};

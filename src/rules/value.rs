@@ -106,6 +106,14 @@ impl Value {
         }
     }
 
+    /// Within a line: text as it is, the rest as JSON.
+    pub fn shown(&self) -> String {
+        match self {
+            Value::Str(text) => text.lossy().into_owned(),
+            other => other.to_json().to_string(),
+        }
+    }
+
     /// What kind of value it is, as a script would say.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -13,7 +13,7 @@ mod values;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use edgekit_rules::{Action, Fault, Hook, Level, Ref, Value, Verdict};
+use edgekit_rules::{Action, Fault, Hook, Level, Ref, Value, Verdict, log_line};
 
 pub(crate) use source::{Hooked, load};
 
@@ -89,7 +89,7 @@ impl Asked {
 /// loaded.
 fn carry_out(action: Action) {
     if let Action::Log { level, text, fields } = action {
-        let text = values::line(&text, &fields);
+        let text = log_line(&text, &fields);
         match level {
             Level::Info => tracing::info!(target: "hook", "{text}"),
             Level::Warn => tracing::warn!(target: "hook", "{text}"),

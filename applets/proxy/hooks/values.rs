@@ -1,7 +1,5 @@
 //! Heads as scripts see them, and what scripts answer as changes that the hot path can make.
 
-use std::fmt::Write as _;
-
 use edgekit_rules::{Str, Value};
 
 use crate::judge::{Changes, Head};
@@ -101,22 +99,6 @@ fn header(changes: &mut Changes, name: &Str, value: Value) -> Result<(), String>
     changes.fields.retain(|(before, _)| *before != name);
     changes.fields.push((name, value));
     Ok(())
-}
-
-/// A line of log with the fields after its text.
-pub(super) fn line(text: &Str, fields: &Value) -> String {
-    let mut line = text.lossy().into_owned();
-    if let Value::Map(fields) = fields {
-        for (name, value) in fields {
-            let name = name.lossy();
-            // Writing to a string cannot fail.
-            let _ = match value {
-                Value::Str(text) => write!(line, " {name}={}", text.lossy()),
-                other => write!(line, " {name}={}", other.to_json()),
-            };
-        }
-    }
-    line
 }
 
 #[cfg(test)]

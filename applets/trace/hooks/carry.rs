@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use edgekit_core::Paint;
-use edgekit_rules::{Action, Level, Metric, Str, Value};
+use edgekit_rules::{Action, Level, Metric, Str, Value, log_line};
 
 use super::bus::{Bus, LostMessages};
 
@@ -91,12 +91,7 @@ impl Carrier {
     }
 
     fn log(&self, level: Level, text: &Str, fields: &Value) {
-        let mut line = text.lossy().into_owned();
-        if let Value::Map(fields) = fields {
-            for (name, value) in fields {
-                let _ = write!(line, " {name}={}", shown(value));
-            }
-        }
+        let line = log_line(text, fields);
         match level {
             Level::Info => Say(self.paint).line(&line),
             Level::Warn => Say(self.paint).warning(&line),
@@ -185,14 +180,6 @@ fn one_line(text: &str) -> String {
 /// The system's words without the number.
 pub(super) fn plain(error: &io::Error) -> String {
     crate::run::os_words(error).to_lowercase()
-}
-
-/// A value within a line: text as it is, the rest as JSON.
-pub(super) fn shown(value: &Value) -> String {
-    match value {
-        Value::Str(text) => text.lossy().into_owned(),
-        other => other.to_json().to_string(),
-    }
 }
 
 /// `opens{comm="cat"} 12`, and of an observed one the mean and the bounds.

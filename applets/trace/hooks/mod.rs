@@ -283,6 +283,6 @@ impl Judge for Hooks {
 fn new_text(fields: Vec<(Str, Value)>) -> Option<Str> {
     fields.into_iter().find(|(name, _)| **name == *b"text").map(|(_, value)| match value {
         Value::Str(text) => text,
-        other => carry::shown(&other).into(),
+        other => other.shown().into(),
     })
 }
