@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::hash::xxh64;
+use crate::http1::is_token;
 use crate::route::Asking;
 
 /// `source`, `path`, `header:NAME` or `cookie:NAME`.
@@ -25,10 +26,9 @@ impl HashKey {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<HashKey, String> {
-        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         let named = |name: &str| match name {
             "" => Err("a name is missing".to_owned()),
-            name if !name.bytes().all(token) => Err(format!("'{name}' is not a name")),
+            name if !name.bytes().all(is_token) => Err(format!("'{name}' is not a name")),
             name => Ok(name.to_owned()),
         };
         match text.split_once(':') {

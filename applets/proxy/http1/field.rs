@@ -5,6 +5,11 @@ use super::fault::Fault;
 /// More fields are refused.
 pub const MAX_FIELDS: usize = 100;
 
+/// Whether names and methods may hold it (RFC 9110 §5.6.2).
+pub(crate) fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
 /// A piece of a head; heads are at most 16 KiB.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Span {

@@ -31,12 +31,14 @@ use std::time::Duration;
 pub use asker::{Asker, Own};
 pub use chunked::{Chunked, Decoded};
 pub use fault::Fault;
+pub(crate) use field::is_token;
 pub use field::{Field, Known, Lines, MAX_FIELDS, Scan, Span};
 pub(crate) use field::{nominated, number};
 pub use pump::Pump;
 pub(crate) use request::host_fits;
 pub use request::{BodyKind, RequestHead};
 pub use response::ResponseHead;
+pub(crate) use write::digits;
 pub use write::{Ending, decimal};
 
 use crate::http2;

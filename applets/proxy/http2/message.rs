@@ -5,7 +5,9 @@
 //! value, fields that frame or belong to one connection, a length that is not that of the DATA. So a
 //! translation cannot be split into two messages.
 
-use crate::http1::{BodyKind, Fault, Field, Known, Lines, MAX_FIELDS, RequestHead, Span, host_fits, number};
+use crate::http1::{
+    BodyKind, Fault, Field, Known, Lines, MAX_FIELDS, RequestHead, Span, host_fits, is_token, number,
+};
 
 /// What a field counts beside its text (RFC 9113 §10.5.1).
 const OVERHEAD: usize = 32;
@@ -315,11 +317,6 @@ impl Collector {
             field.value = Span::new(start, bytes.len());
         }
     }
-}
-
-/// RFC 9110 §5.6.2.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// What a byte may be part of.

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use super::connection::Connection;
 use super::frame::Code;
 use super::hpack::Encoder;
-use crate::http1::{Asker, Ending, Field, Known, Lines, Own, ResponseHead, decimal, nominated};
+use crate::http1::{Asker, Ending, Field, Known, Lines, Own, ResponseHead, decimal, digits, nominated};
 use crate::route::Edits;
 use crate::wire::Wire;
 
@@ -225,17 +225,8 @@ fn status(encoder: &mut Encoder, out: &mut Vec<u8>, status: u16) {
     encoder.field(out, b":status", &[digit(100), digit(10), digit(1)]);
 }
 
-fn length_field(encoder: &mut Encoder, out: &mut Vec<u8>, mut number: u64) {
-    let (mut digits, mut at) = ([0; 20], 20);
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    encoder.field(out, b"content-length", &digits[at..]);
+fn length_field(encoder: &mut Encoder, out: &mut Vec<u8>, number: u64) {
+    encoder.field(out, b"content-length", digits(number, &mut [0; 20]));
 }
 
 /// Writes a field whose name may be in any case.

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::target::Retarget;
+use crate::http1::is_token;
 
 /// Headers nobody edits.
 const OURS: [&str; 12] = [
@@ -34,10 +35,9 @@ impl HeaderName {
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<HeaderName, String> {
         let name = text.to_ascii_lowercase();
-        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         match name.as_str() {
             "" => Err("the name is empty".to_owned()),
-            name if !name.bytes().all(token) => Err(format!("'{name}' is not the name of a header")),
+            name if !name.bytes().all(is_token) => Err(format!("'{name}' is not the name of a header")),
             name if OURS.contains(&name) => Err(format!("'{name}' is the proxy's own")),
             _ => Ok(HeaderName(name)),
         }
