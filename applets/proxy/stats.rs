@@ -3,19 +3,17 @@
 //! A worker's numbers have one writer, so that counting is a plain addition; a series appears in the
 //! registry with its first use. Neighbour: `edgekit_rt::metrics`.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+mod tally;
 
-use edgekit_rt::metrics::{BUCKETS, MAX_SERIES, Metrics, OTHER};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use edgekit_rt::metrics::{Kind, Metrics};
+
+pub(crate) use tally::{Ended, Table, Tally};
 
 use crate::http1::Fault;
 use crate::http2::Abuse;
-
-/// Routes that are counted by name: each may have a series for every class of status. What comes
-/// later is counted together.
-const MAX_ROUTES: usize = MAX_SERIES / 6;
 
 /// A number with one writer.
 #[derive(Default, Debug)]
@@ -43,23 +41,6 @@ impl Cell {
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
-}
-
-/// What one worker counts of one route.
-#[repr(align(64))]
-#[derive(Default, Debug)]
-pub(crate) struct RouteCells {
-    /// By the first digit of the status.
-    classes: [Cell; 6],
-    buckets: [Cell; BUCKETS.len() + 1],
-    nanoseconds: Cell,
-}
-
-/// A route's numbers, a share a worker.
-#[derive(Debug)]
-pub struct RouteStats {
-    name: String,
-    shares: Box<[RouteCells]>,
 }
 
 /// What one worker counts whatever the route.
@@ -198,11 +179,24 @@ const SHOWN: &[(&str, &str, Read)] = &[
     }),
 ];
 
+/// What is counted of a route.
+pub struct Numbers {
+    /// Its requests.
+    pub tally: Arc<Tally>,
+}
+
+/// How long requests took, as it is shown.
+const DURATION: &str = "edgekit_proxy_request_duration_seconds";
+/// And those that were sent to a cluster.
+const UPSTREAM: &str = "edgekit_proxy_upstream_duration_seconds";
+
 /// All numbers of a proxy.
 pub struct Stats {
-    metrics: Metrics,
     workers: Arc<[WorkerCells]>,
-    routes: Mutex<HashMap<String, Arc<RouteStats>>>,
+    /// Of routes.
+    pub routes: Arc<Table>,
+    /// Of clusters.
+    pub clusters: Arc<Table>,
 }
 
 impl Stats {
@@ -217,7 +211,39 @@ impl Stats {
         let cells = workers.clone();
         let open = move || cells.iter().map(|cells| cells.open.get()).sum();
         metrics.gauge_from("edgekit_proxy_open_connections", "Connections of clients, now.", &[], open);
-        Stats { metrics, workers, routes: Mutex::default() }
+        let cells = workers.clone();
+        let help = "Requests that were not answered by a server, by reason.";
+        metrics.collect("edgekit_proxy_faults_total", help, Kind::Counter, move |rows| {
+            for (place, fault) in Fault::ALL.into_iter().enumerate() {
+                let count: u64 = cells.iter().map(|cells| cells.faults.0[place].get()).sum();
+                if count > 0 {
+                    rows.count(&[("reason", fault.word())], count);
+                }
+            }
+        });
+        let cells = workers.clone();
+        let help = "Connections of HTTP/2 ended for costing too much, by what.";
+        metrics.collect("edgekit_proxy_http2_abuse_total", help, Kind::Counter, move |rows| {
+            for (place, abuse) in Abuse::ALL.into_iter().enumerate() {
+                let count: u64 = cells.iter().map(|cells| cells.abuses[place].get()).sum();
+                if count > 0 {
+                    rows.count(&[("reason", abuse.word())], count);
+                }
+            }
+        });
+        let routes = Arc::new(Table::new(DURATION, metrics.clone(), workers.len()));
+        let shown = routes.clone();
+        metrics.collect("edgekit_proxy_requests_total", "Requests answered.", Kind::Counter, move |rows| {
+            shown.counts("route", rows);
+        });
+        let shown = routes.clone();
+        let help = "From a request's head to the end of its answer; retryable: sent twice it does no harm.";
+        metrics.collect(DURATION, help, Kind::Histogram, move |rows| shown.durations("route", true, rows));
+        let clusters = Arc::new(Table::new(UPSTREAM, metrics.clone(), workers.len()));
+        let shown = clusters.clone();
+        let help = "The same of requests that were for a cluster, all tries together.";
+        metrics.collect(UPSTREAM, help, Kind::Histogram, move |rows| shown.durations("cluster", false, rows));
+        Stats { workers, routes, clusters }
     }
 
     /// The numbers of one worker.
@@ -230,83 +256,27 @@ impl Stats {
         self.workers.iter().map(|cells| read(cells).get()).sum()
     }
 
-    /// The numbers of a route; they outlive a reload.
-    pub fn route(&self, name: &str) -> Arc<RouteStats> {
-        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = if routes.len() < MAX_ROUTES || routes.contains_key(name) { name } else { OTHER };
-        let made = || {
-            let shares = self.workers.iter().map(|_| RouteCells::default()).collect();
-            Arc::new(RouteStats { name: name.to_owned(), shares })
-        };
-        routes.entry(name.to_owned()).or_insert_with(made).clone()
-    }
-
-    /// Counts an answered request.
-    pub fn answered(&self, route: &Arc<RouteStats>, worker: usize, status: u16, took: Duration) {
-        let share = &route.shares[worker];
-        let class = usize::from(status / 100).min(5);
-        if share.classes[class].add(1) == 0 {
-            self.show(route, class);
-        }
-        let seconds = took.as_secs_f64();
-        share.buckets[BUCKETS.partition_point(|bound| *bound < seconds)].add(1);
-        share.nanoseconds.add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
-    }
-
     /// Counts a fault.
     pub fn fault(&self, worker: usize, fault: Fault) {
-        let place = fault as usize;
-        if self.workers[worker].faults.0[place].add(1) == 0 {
-            let cells = self.workers.clone();
-            let sum = move || cells.iter().map(|cells| cells.faults.0[place].get()).sum();
-            let help = "Requests that were not answered by a server, by reason.";
-            self.metrics.counter_from("edgekit_proxy_faults_total", help, &[("reason", fault.word())], sum);
-        }
+        self.workers[worker].faults.0[fault as usize].add(1);
     }
 
     /// Counts a connection of HTTP/2 that was ended because of what was done with it.
     pub fn abuse(&self, worker: usize, abuse: Abuse) {
-        let place = abuse as usize;
-        if self.workers[worker].abuses[place].add(1) == 0 {
-            let cells = self.workers.clone();
-            let sum = move || cells.iter().map(|cells| cells.abuses[place].get()).sum();
-            let help = "Connections of HTTP/2 ended for costing too much, by what.";
-            self.metrics.counter_from(
-                "edgekit_proxy_http2_abuse_total",
-                help,
-                &[("reason", abuse.word())],
-                sum,
-            );
-        }
-    }
-
-    fn show(&self, route: &Arc<RouteStats>, class: usize) {
-        let words = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
-        let labels = [("route", route.name.as_str()), ("status", words[class])];
-        let shown = route.clone();
-        let sum = move || shown.shares.iter().map(|share| share.classes[class].get()).sum();
-        self.metrics.counter_from("edgekit_proxy_requests_total", "Requests answered.", &labels, sum);
-        let shown = route.clone();
-        let observed = move || {
-            let mut buckets = [0; BUCKETS.len() + 1];
-            let mut nanoseconds = 0_u64;
-            for share in &shown.shares {
-                for (sum, cell) in buckets.iter_mut().zip(&share.buckets) {
-                    *sum += cell.get();
-                }
-                nanoseconds = nanoseconds.wrapping_add(share.nanoseconds.get());
-            }
-            (buckets, nanoseconds)
-        };
-        let help = "From the request's head to the end of its answer.";
-        let labels = [("route", route.name.as_str())];
-        self.metrics.histogram_from("edgekit_proxy_request_duration_seconds", help, &labels, observed);
+        self.workers[worker].abuses[abuse as usize].add(1);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::snapshot::Name;
+
+    fn ended(status: u16, retryable: bool) -> Ended {
+        Ended { status, retryable, took: Duration::from_millis(3) }
+    }
 
     #[test]
     fn shares_are_added_up() {
@@ -314,19 +284,43 @@ mod tests {
         let stats = Stats::new(metrics.clone(), 2);
         stats.worker(0).accepted.add(2);
         stats.worker(1).accepted.add(3);
-        let route = stats.route("all");
-        stats.answered(&route, 0, 200, Duration::from_millis(3));
-        stats.answered(&stats.route("all"), 1, 204, Duration::from_millis(3));
+        assert!(!metrics.to_text().contains("duration"));
+        let route = stats.routes.of(&Name::from("all"));
+        stats.routes.add(&route, 0, ended(200, true));
+        stats.routes.add(&stats.routes.of(&Name::from("all")), 1, ended(204, true));
+        stats.routes.add(&route, 1, ended(204, false));
         stats.fault(1, Fault::BareLf);
         let text = metrics.to_text();
         for line in [
             "edgekit_proxy_connections_total 5\n",
-            "edgekit_proxy_requests_total{route=\"all\",status=\"2xx\"} 2\n",
-            "edgekit_proxy_request_duration_seconds_count{route=\"all\"} 2\n",
+            "edgekit_proxy_requests_total{route=\"all\",status=\"2xx\"} 3\n",
+            "edgekit_proxy_request_duration_seconds_count{route=\"all\",status=\"2xx\",retryable=\"true\"} 2\n",
+            "edgekit_proxy_request_duration_seconds_count{route=\"all\",status=\"2xx\",retryable=\"false\"} 1\n",
             "edgekit_proxy_faults_total{reason=\"bare_lf\"} 1\n",
         ] {
             assert!(text.contains(line), "{line}{text}");
         }
-        assert!(!text.contains("5xx"));
+        assert!(!text.contains("5xx") && !text.contains("abuse"));
+        let sum = route.sum();
+        assert_eq!((sum.classes, sum.durations.1), ([0, 0, 3, 0, 0, 0], 9_000_000));
+    }
+
+    #[test]
+    fn what_is_too_much_is_counted_together() {
+        let metrics = Metrics::default();
+        let stats = Stats::new(metrics.clone(), 2);
+        let extra = 30;
+        for number in 0..tally::MAX_SETS + extra {
+            let route = stats.routes.of(&Name::from(format!("r{number}")));
+            stats.routes.add(&route, number % 2, ended(200, false));
+            stats.routes.add(&route, 0, ended(200, false));
+        }
+        let text = metrics.to_text();
+        let other = "{route=\"_other\",status=\"_other\",retryable=\"_other\"}";
+        assert!(text.contains(&format!("{DURATION}_count{other} {}\n", 2 * extra)), "{text}");
+        assert!(text.contains(&format!("edgekit_metrics_folded_total{{metric=\"{DURATION}\"}} {extra}\n")));
+        let all = text.lines().filter(|line| line.starts_with("edgekit_proxy_requests_total{"));
+        let all: u64 = all.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum();
+        assert_eq!(all, 2 * (tally::MAX_SETS + extra) as u64);
     }
 }

@@ -6,7 +6,6 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -26,7 +25,7 @@ use crate::mirror;
 use crate::peer::{ClientCertificate, Peer};
 use crate::route::{Action, Injection, Route};
 use crate::snapshot::Listener;
-use crate::stats::RouteStats;
+use crate::stats::{Ended, Numbers};
 use crate::wire::Stream;
 use crate::worker::{Exchange, View, Worker};
 
@@ -392,7 +391,7 @@ impl<'a, W: Asker> Session<'a, W> {
         &mut self,
         view: &View,
         listener: &Listener,
-        (at, route, stats): (usize, &Route, &Arc<RouteStats>),
+        (at, route, stats): (usize, &Route, &Numbers),
         head: &RequestHead,
         mut asked: Asked,
     ) -> Next {
@@ -405,7 +404,7 @@ impl<'a, W: Asker> Session<'a, W> {
         }
         let target = view.cluster(route, &self.worker.dice);
         let hash = match target {
-            Some((cluster, chooser)) if chooser.wants_hash() => {
+            Some((cluster, chooser, _)) if chooser.wants_hash() => {
                 cluster.settings.hash.of(&head.asking(bytes, fields), self.peer.address.ip())
             }
             _ => None,
@@ -430,7 +429,7 @@ impl<'a, W: Asker> Session<'a, W> {
             let share = route.settings.mirror.share;
             mirror::copy(self.worker, view.cluster_at(copy), share, &up.out.head, body);
         }
-        let Some((cluster, chooser)) = target else {
+        let Some((cluster, chooser, tally)) = target else {
             return self.refuse(Fault::NoEndpoint, asked, Some((route, stats))).await;
         };
         let until =
@@ -450,13 +449,16 @@ impl<'a, W: Asker> Session<'a, W> {
         let chunked = matches!(asked.body, BodyKind::Chunked | BodyKind::UntilEnd)
             && cluster.settings.protocol != Protocol::Http2;
         self.exchange.up.start(asked.body, chunked, limit);
-        match self.carry(&way, asked).await {
+        let (status, next) = match self.carry(&way, asked).await {
             Ok((outcome, next)) => {
                 self.count(asked, &outcome, Some((route, stats)));
-                next
+                (outcome.status, next)
             }
-            Err(fault) => self.refuse(fault, asked, Some((route, stats))).await,
-        }
+            Err(fault) => (fault.status(), self.refuse(fault, asked, Some((route, stats))).await),
+        };
+        let ended = self.ended(asked, status);
+        self.worker.shared.stats.clusters.add(tally, self.worker.index, ended);
+        next
     }
 
     /// Whether the connection may be kept after an answer of our own.
@@ -469,7 +471,7 @@ impl<'a, W: Asker> Session<'a, W> {
         status: u16,
         body: &[u8],
         asked: Asked,
-        route: Option<(&Route, &Arc<RouteStats>)>,
+        route: Option<(&Route, &Numbers)>,
     ) -> Next {
         let keeps = self.keeps(&asked);
         let ending = Ending { close: !keeps, old: asked.is_old };
@@ -498,12 +500,7 @@ impl<'a, W: Asker> Session<'a, W> {
     }
 
     /// Tells the client why it is not answered by a server.
-    async fn refuse(
-        &mut self,
-        fault: Fault,
-        asked: Asked,
-        route: Option<(&Route, &Arc<RouteStats>)>,
-    ) -> Next {
+    async fn refuse(&mut self, fault: Fault, asked: Asked, route: Option<(&Route, &Numbers)>) -> Next {
         let keeps = self.keeps(&asked) && !fault.ends_connection();
         let ending = Ending { close: !keeps, old: asked.is_old };
         let out = &mut self.exchange.down.out;
@@ -551,12 +548,17 @@ impl<'a, W: Asker> Session<'a, W> {
         .await
     }
 
-    fn counted(&self, asked: Asked, outcome: &Outcome, stats: &Arc<RouteStats>) {
+    fn ended(&self, asked: Asked, status: u16) -> Ended {
         let took = self.worker.timers.recent().saturating_sub(asked.began);
-        self.worker.shared.stats.answered(stats, self.worker.index, outcome.status, took);
+        Ended { status, retryable: asked.is_idempotent, took }
     }
 
-    fn count(&self, asked: Asked, outcome: &Outcome, route: Option<(&Route, &Arc<RouteStats>)>) {
+    fn counted(&self, asked: Asked, outcome: &Outcome, stats: &Numbers) {
+        let ended = self.ended(asked, outcome.status);
+        self.worker.shared.stats.routes.add(&stats.tally, self.worker.index, ended);
+    }
+
+    fn count(&self, asked: Asked, outcome: &Outcome, route: Option<(&Route, &Numbers)>) {
         if let Some((_, stats)) = route {
             self.counted(asked, outcome, stats);
         }

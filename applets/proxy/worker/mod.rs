@@ -41,7 +41,7 @@ use crate::resilience::{Budget, Budgets, Memory, RateLimits, RateStates, Stage};
 use crate::route::{Action, Route};
 use crate::secure::Spares;
 use crate::snapshot::{Cluster, Listener, Snapshot, SnapshotCell};
-use crate::stats::{RouteStats, Stats, WorkerCells};
+use crate::stats::{Numbers, Stats, Tally, WorkerCells};
 use crate::upstream::Pool;
 
 /// How often idle connections to endpoints and waiting log lines are looked after.
@@ -79,8 +79,10 @@ pub struct View {
     snapshot: Arc<Snapshot>,
     /// In the order of the worker's sockets; none if it went away.
     listeners: Vec<Option<Arc<Listener>>>,
-    routes: Vec<Arc<RouteStats>>,
+    routes: Vec<Numbers>,
     choosers: Vec<Chooser>,
+    /// What is counted of clusters.
+    tallies: Vec<Arc<Tally>>,
     /// Of the routes that have some, by position.
     rates: HashMap<usize, Arc<RateLimits>>,
     /// Of the routes that try again, by position.
@@ -94,7 +96,10 @@ impl View {
         let number = shared.snapshot.number();
         let snapshot = shared.snapshot.get();
         let listeners = names.iter().map(|name| snapshot.listener(name).cloned()).collect();
-        let routes = snapshot.routes.iter().map(|route| shared.stats.route(&route.name)).collect();
+        let numbers = |route: &Arc<Route>| Numbers { tally: shared.stats.routes.of(&route.name) };
+        let routes = snapshot.routes.iter().map(numbers).collect();
+        let tallies =
+            snapshot.clusters.iter().map(|cluster| shared.stats.clusters.of(&cluster.name)).collect();
         let seed = seed(shared, worker);
         let chooser = |(at, cluster): (usize, &Arc<Cluster>)| {
             let state = shared.states.of(cluster);
@@ -113,7 +118,7 @@ impl View {
             let judge = kept.map(|(_, judge)| judge.clone()).or_else(|| source.0.judge())?;
             Some((source, judge))
         });
-        View { number, snapshot, listeners, routes, choosers, rates, budgets, judge }
+        View { number, snapshot, listeners, routes, choosers, tallies, rates, budgets, judge }
     }
 
     /// Who judges what passes.
@@ -132,7 +137,7 @@ impl View {
     }
 
     /// A route with its numbers, by its position.
-    pub fn route(&self, at: usize) -> Option<(&Route, &Arc<RouteStats>)> {
+    pub fn route(&self, at: usize) -> Option<(&Route, &Numbers)> {
         Some((self.snapshot.routes.get(at)?, self.routes.get(at)?))
     }
 
@@ -146,13 +151,16 @@ impl View {
         self.budgets.get(&at).map(|budget| &**budget)
     }
 
-    /// The cluster that answers a request of a route, and its chooser; `dice` where there are several.
-    pub fn cluster(&self, route: &Route, dice: &Dice) -> Option<(&Arc<Cluster>, &Chooser)> {
-        self.cluster_at(match &route.action {
+    /// The cluster that answers a request of a route, its chooser and what is counted of it; `dice` where
+    /// there are several.
+    pub fn cluster(&self, route: &Route, dice: &Dice) -> Option<(&Arc<Cluster>, &Chooser, &Tally)> {
+        let at = match &route.action {
             Action::Forward(at) => (*at)?,
             Action::Split(split) => split.pick(dice.roll())?,
             _ => return None,
-        })
+        };
+        let (cluster, chooser) = self.cluster_at(at)?;
+        Some((cluster, chooser, self.tallies.get(at)?))
     }
 
     /// A cluster and its chooser, by its position.

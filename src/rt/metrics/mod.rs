@@ -2,7 +2,9 @@
 //!
 //! A series exists from its first use. Labels come from outside (hosts, routes, rules), so each
 //! metric holds a bounded number of series; what comes later is counted together in one whose label
-//! values are all `_other`. Handles are cheap to clone and to update: keep one where it is hot.
+//! values are all `_other`, and how often that happened in `edgekit_metrics_folded_total`. Handles are
+//! cheap to clone and to update: keep one where it is hot. Who keeps many numbers himself writes them
+//! when he is asked ([`Metrics::collect`]), and bounds them himself.
 //! Neighbour: `text.rs` writes the exposition format.
 
 mod text;
@@ -12,6 +14,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+pub use text::Rows;
+
 use crate::scope::lock;
 
 /// Series of one metric before new label values go to `_other`.
@@ -19,6 +23,9 @@ pub const MAX_SERIES: usize = 256;
 
 /// Label value of the series that takes what exceeds [`MAX_SERIES`].
 pub const OTHER: &str = "_other";
+
+/// Name of the counter of what found no room.
+const FOLDED: &str = "edgekit_metrics_folded_total";
 
 /// Upper bounds of a [`Histogram`]'s buckets in seconds; the last bucket has none.
 pub const BUCKETS: [f64; 14] =
@@ -37,7 +44,8 @@ struct Family {
     series: BTreeMap<Labels, Series>,
 }
 
-type Labels = Vec<(&'static str, String)>;
+/// As they are shown: `name="value",…`.
+type Labels = Arc<str>;
 
 #[derive(Clone)]
 enum Series {
@@ -46,7 +54,18 @@ enum Series {
     Histogram(Histogram),
     CounterFrom(Read<u64>),
     GaugeFrom(Read<u64>),
-    HistogramFrom(Read<Buckets>),
+    Collected(Kind, Arc<dyn Fn(&mut Rows<'_>) + Send + Sync>),
+}
+
+/// What a metric is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A number that only grows.
+    Counter,
+    /// A number that goes up and down.
+    Gauge,
+    /// Durations, counted by size.
+    Histogram,
 }
 
 type Read<T> = Arc<dyn Fn() -> T + Send + Sync>;
@@ -175,15 +194,17 @@ impl Metrics {
         self.replace(name, help, labels, Series::GaugeFrom(Arc::new(read)));
     }
 
-    /// A histogram kept elsewhere; see [`Metrics::counter_from`].
-    pub fn histogram_from(
+    /// A metric kept elsewhere with all its series: `write` gives them in the order they are shown, and is
+    /// called by whoever asks, without any lock of ours. How many there are is for the caller to bound. One
+    /// that is there already is replaced.
+    pub fn collect(
         &self,
         name: &'static str,
         help: &'static str,
-        labels: &[(&'static str, &str)],
-        read: impl Fn() -> Buckets + Send + Sync + 'static,
+        kind: Kind,
+        write: impl Fn(&mut Rows<'_>) + Send + Sync + 'static,
     ) {
-        self.replace(name, help, labels, Series::HistogramFrom(Arc::new(read)));
+        self.replace(name, help, &[], Series::Collected(kind, Arc::new(write)));
     }
 
     fn replace(
@@ -194,9 +215,9 @@ impl Metrics {
         fresh: Series,
     ) {
         drop(self.series(name, help, labels, fresh.clone()));
-        let key: Labels = labels.iter().map(|(label, value)| (*label, (*value).to_owned())).collect();
+        let key = text::labels(labels);
         if let Some(series) =
-            lock(&self.families).get_mut(name).and_then(|family| family.series.get_mut(&key))
+            lock(&self.families).get_mut(name).and_then(|family| family.series.get_mut(&*key))
         {
             *series = fresh;
         }
@@ -221,13 +242,36 @@ impl Metrics {
             tracing::error!(metric = name, "a metric is used as two kinds");
             return fresh;
         }
-        let mut key: Labels = labels.iter().map(|(label, value)| (*label, (*value).to_owned())).collect();
-        if family.series.len() >= MAX_SERIES && !family.series.contains_key(&key) {
-            for (_, value) in &mut key {
-                OTHER.clone_into(value);
-            }
+        let mut key = text::labels(labels);
+        let is_folded = family.series.len() >= MAX_SERIES && !family.series.contains_key(&*key);
+        if is_folded {
+            let other: Vec<(&str, &str)> = labels.iter().map(|(label, _)| (*label, OTHER)).collect();
+            key = text::labels(&other);
         }
-        family.series.entry(key).or_insert(fresh).clone()
+        let series = family.series.entry(Arc::from(key)).or_insert(fresh).clone();
+        if is_folded {
+            fold(&mut families, name);
+        }
+        series
+    }
+
+    /// Counts labels of a metric of [`Metrics::collect`] that found no room.
+    pub fn folded(&self, name: &str) {
+        fold(&mut lock(&self.families), name);
+    }
+}
+
+fn fold(families: &mut BTreeMap<&'static str, Family>, name: &str) {
+    let folded = families.entry(FOLDED).or_insert_with(|| Family {
+        help: "Uses of new labels of a metric that has too many: they are counted as _other.",
+        model: Series::Counter(Counter::default()),
+        series: BTreeMap::new(),
+    });
+    let key = Arc::from(text::labels(&[("metric", name)]));
+    let fresh = || Series::Counter(Counter::default());
+    // Of no other kind: nobody else writes it.
+    if let Series::Counter(count) = folded.series.entry(key).or_insert_with(fresh) {
+        count.add_one();
     }
 }
 
@@ -251,6 +295,7 @@ mod tests {
             metrics.counter("a_total", "A.", &[("k", &number.to_string())]).add_one();
         }
         assert_eq!(metrics.counter("a_total", "A.", &[("k", OTHER)]).get(), 50);
+        assert_eq!(metrics.counter(FOLDED, "", &[("metric", "a_total")]).get(), 50);
         assert_eq!(lock(&metrics.families)["a_total"].series.len(), MAX_SERIES + 1);
         metrics.counter("a_total", "A.", &[("k", "0")]).add_one();
         assert_eq!(metrics.counter("a_total", "A.", &[("k", "0")]).get(), 2);
@@ -261,6 +306,19 @@ mod tests {
         let metrics = Metrics::default();
         metrics.counter("a_total", "A.", &[]).add_one();
         metrics.gauge("a_total", "A.", &[]).set(7);
+        assert_eq!(metrics.counter("a_total", "A.", &[]).get(), 1);
+    }
+
+    #[test]
+    fn whoever_is_asked_may_ask_himself() {
+        // A scrape that held the lock would stop here for ever, and workers with it.
+        let metrics = Metrics::default();
+        let inner = metrics.clone();
+        metrics.collect("b", "B.", Kind::Gauge, move |rows| {
+            inner.counter("a_total", "A.", &[]).add_one();
+            rows.number(&[("k", "v")], 1.5);
+        });
+        assert!(metrics.to_text().ends_with("# TYPE b gauge\nb{k=\"v\"} 1.5\n"));
         assert_eq!(metrics.counter("a_total", "A.", &[]).get(), 1);
     }
 

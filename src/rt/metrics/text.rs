@@ -1,76 +1,154 @@
 //! The Prometheus text format, version 0.0.4.
+//!
+//! A scrape may find ten thousand lines: labels are written once, when their series is made, and the
+//! rest is appended to one text.
 
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
-use super::{BUCKETS, Buckets, Labels, Metrics, Series};
+use super::{BUCKETS, Buckets, Kind, Labels, Metrics, Series};
 use crate::scope::lock;
+
+/// [`BUCKETS`] as text.
+const BOUNDS: [&str; BUCKETS.len() + 1] = [
+    "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5",
+    "10", "+Inf",
+];
+
+/// A metric as it was at one moment, its series still to be read.
+struct Found {
+    name: &'static str,
+    help: &'static str,
+    series: Vec<(Labels, Series)>,
+}
 
 impl Metrics {
     /// Every series there is, in order of name and labels.
     pub fn to_text(&self) -> String {
+        // Nobody who makes a series waits for those that are written.
+        let found: Vec<Found> = lock(&self.families)
+            .iter()
+            .map(|(name, family)| Found {
+                name,
+                help: family.help,
+                series: family
+                    .series
+                    .iter()
+                    .map(|(labels, series)| (labels.clone(), series.clone()))
+                    .collect(),
+            })
+            .collect();
         let mut text = String::new();
-        for (name, family) in lock(&self.families).iter() {
-            let kind = match family.model {
-                Series::Counter(_) | Series::CounterFrom(_) => "counter",
-                Series::Gauge(_) | Series::GaugeFrom(_) => "gauge",
-                Series::Histogram(_) | Series::HistogramFrom(_) => "histogram",
+        for Found { name, help, series } in found {
+            let Some((_, first)) = series.first() else { continue };
+            let kind = match first {
+                Series::Counter(_) | Series::CounterFrom(_) | Series::Collected(Kind::Counter, _) => {
+                    "counter"
+                }
+                Series::Gauge(_) | Series::GaugeFrom(_) | Series::Collected(Kind::Gauge, _) => "gauge",
+                Series::Histogram(_) | Series::Collected(Kind::Histogram, _) => "histogram",
             };
-            let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
+            let before = text.len();
+            let help = help.replace('\\', "\\\\").replace('\n', "\\n");
             text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
-            for (labels, series) in &family.series {
+            let head = text.len();
+            let mut rows = Rows { text: &mut text, name };
+            for (labels, series) in &series {
                 match series {
-                    Series::Counter(counter) => line(&mut text, name, "", labels, None, counter.get()),
-                    Series::Gauge(gauge) => line(&mut text, name, "", labels, None, gauge.get()),
+                    Series::Counter(counter) => rows.line("", labels, None, counter.get()),
+                    Series::Gauge(gauge) => rows.line("", labels, None, gauge.get()),
                     Series::Histogram(histogram) => {
                         let buckets =
                             std::array::from_fn(|at| histogram.0.buckets[at].load(Ordering::Relaxed));
                         let nanoseconds = histogram.0.nanoseconds.load(Ordering::Relaxed);
-                        lines(&mut text, name, labels, (buckets, nanoseconds));
+                        rows.lines(labels, &(buckets, nanoseconds));
                     }
                     Series::CounterFrom(read) | Series::GaugeFrom(read) => {
-                        line(&mut text, name, "", labels, None, read());
+                        rows.line("", labels, None, read())
                     }
-                    Series::HistogramFrom(read) => lines(&mut text, name, labels, read()),
+                    Series::Collected(_, write) => write(&mut rows),
                 }
+            }
+            if text.len() == head {
+                // Who keeps his series himself had none yet.
+                text.truncate(before);
             }
         }
         text
     }
 }
 
-fn lines(text: &mut String, name: &str, labels: &Labels, (buckets, nanoseconds): Buckets) {
-    let mut total = 0;
-    for (position, bucket) in buckets.into_iter().enumerate() {
-        total += bucket;
-        let bound = BUCKETS.get(position).map_or_else(|| "+Inf".to_owned(), f64::to_string);
-        line(text, name, "_bucket", labels, Some(&bound), total);
+/// Where a metric that is kept elsewhere writes its series.
+pub struct Rows<'a> {
+    text: &'a mut String,
+    name: &'static str,
+}
+
+impl Rows<'_> {
+    /// A whole number.
+    pub fn count(&mut self, labels: &[(&str, &str)], value: u64) {
+        self.line("", &self::labels(labels), None, value);
     }
-    let seconds = nanoseconds as f64 / 1e9;
-    line(text, name, "_sum", labels, None, seconds);
-    line(text, name, "_count", labels, None, total);
+
+    /// Any number.
+    pub fn number(&mut self, labels: &[(&str, &str)], value: f64) {
+        self.line("", &self::labels(labels), None, value);
+    }
+
+    /// A histogram.
+    pub fn histogram(&mut self, labels: &[(&str, &str)], observed: &Buckets) {
+        self.lines(&self::labels(labels), observed);
+    }
+
+    fn lines(&mut self, labels: &str, (buckets, nanoseconds): &Buckets) {
+        let mut total = 0;
+        for (bucket, bound) in buckets.iter().zip(BOUNDS) {
+            total += bucket;
+            self.line("_bucket", labels, Some(bound), total);
+        }
+        self.line("_sum", labels, None, *nanoseconds as f64 / 1e9);
+        self.line("_count", labels, None, total);
+    }
+
+    fn line(&mut self, suffix: &str, labels: &str, bound: Option<&str>, value: impl std::fmt::Display) {
+        let text = &mut *self.text;
+        text.push_str(self.name);
+        text.push_str(suffix);
+        if bound.is_some() || !labels.is_empty() {
+            text.push('{');
+            text.push_str(labels);
+            if let Some(bound) = bound {
+                text.push_str(if labels.is_empty() { "le=\"" } else { ",le=\"" });
+                text.push_str(bound);
+                text.push('"');
+            }
+            text.push('}');
+        }
+        // Writing to a string cannot fail.
+        let _infallible = writeln!(text, " {value}");
+    }
 }
 
-fn line(
-    text: &mut String,
-    name: &str,
-    suffix: &str,
-    labels: &Labels,
-    bound: Option<&str>,
-    value: impl std::fmt::Display,
-) {
-    let labels = labels.iter().map(|(label, value)| (*label, value.as_str()));
-    let words: Vec<String> = labels
-        .chain(bound.map(|bound| ("le", bound)))
-        .map(|(label, value)| format!("{label}=\"{}\"", escaped(value)))
-        .collect();
-    let braces = if words.is_empty() { String::new() } else { format!("{{{}}}", words.join(",")) };
-    // Writing to a string cannot fail.
-    let _infallible = writeln!(text, "{name}{suffix}{braces} {value}");
-}
-
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+/// Labels as they are shown.
+pub(super) fn labels(labels: &[(&str, &str)]) -> String {
+    let mut text = String::new();
+    for (label, value) in labels {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(label);
+        text.push_str("=\"");
+        for letter in value.chars() {
+            match letter {
+                '\\' => text.push_str("\\\\"),
+                '"' => text.push_str("\\\""),
+                '\n' => text.push_str("\\n"),
+                letter => text.push(letter),
+            }
+        }
+        text.push('"');
+    }
+    text
 }
 
 #[cfg(test)]
@@ -93,5 +171,12 @@ mod tests {
         assert!(text.ends_with(
             "c_seconds_bucket{k=\"v\",le=\"+Inf\"} 1\nc_seconds_sum{k=\"v\"} 1.5\nc_seconds_count{k=\"v\"} 1\n"
         ));
+    }
+
+    #[test]
+    fn bounds_are_written_as_they_are() {
+        for (bound, text) in BUCKETS.iter().zip(BOUNDS) {
+            assert_eq!(bound.to_string(), text);
+        }
     }
 }
