@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use crate::balance::HashKey;
 use crate::health::{HealthCheck, Outlier};
 use crate::l4::Passage;
+use crate::objective::Promise;
 use crate::resilience::{Limits, RateLimit, Retry, Shed};
 use crate::route::{
     Authority, HeaderLine, HeaderName, HeaderTest, HostPattern, Injection, Mirror, PathPattern, Pattern,
@@ -143,6 +144,8 @@ edgekit_core::config! {
         live retry: Retry;
         /// How many requests it takes
         live limit: RateLimit;
+        /// What it promises
+        live objective: Promise;
         /// Protocols a client may upgrade to
         live upgrade: Vec<String> = ["websocket"];
         /// Headers set on the way to the server

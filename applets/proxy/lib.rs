@@ -30,6 +30,7 @@ mod log;
 mod manual;
 mod mirror;
 mod names;
+pub mod objective;
 mod peer;
 mod plan;
 pub mod resilience;

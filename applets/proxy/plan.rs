@@ -1,5 +1,7 @@
 //! From a checked file to resources, and the checks that need more than one value.
 
+mod promise;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -54,6 +56,7 @@ pub(crate) fn checked(loaded: &Loaded) -> Result<Config, Problems> {
     for (name, route) in &config.route {
         let complain = |key: &str, message: String| loaded.problem(&place("route", name, key), message);
         targets(&config, name, route, &complain, &mut problems);
+        promise::check(&config, name, route, &complain, &mut problems);
         let known =
             |names: &[String]| names.iter().find(|name| !config.listener.contains_key(*name)).cloned();
         if let Some(unknown) = route.listeners.as_deref().and_then(known) {
@@ -412,6 +415,31 @@ mod tests {
                 "f.toml:7:9: the longest time left out is shorter",
             ),
             ("[cluster.x]\nendpoints = []\n", "cluster 'x' has no endpoints"),
+            (
+                "[route.r]\ncluster = \"app\"\nobjective.target = \"100%\"\n",
+                "f.toml:7:11: route 'r' promises that nothing ever fails",
+            ),
+            (
+                "[route.r]\ncluster = \"app\"\nobjective = { over = \"2h\", window = \"1h\" }\n",
+                "f.toml:7:15: burn rates are seen over a part of the window",
+            ),
+            (
+                "[route.r]\ncluster = \"app\"\nobjective = { degrade = [\"shed\"], share = \"100%\" }\n",
+                "no request would tell that all is well again",
+            ),
+            (
+                "[route.r]\ncluster = \"app\"\nobjective.degrade = [\"fallback\"]\n",
+                "it names no cluster to fall back on",
+            ),
+            (
+                "[route.r]\ncluster = \"app\"\nobjective = { degrade = [\"fallback\"], fallback = \"ap\" }\n",
+                "there is no cluster 'ap' (did you mean 'app'?)",
+            ),
+            ("[route.r]\ncluster = \"app\"\nobjective.fallback = \"app\"\n", "nothing ever falls back on it"),
+            (
+                "[route.r]\ncluster = \"app\"\nobjective = { degrade = [\"shed\", \"fallback\"], fallback = \"app\" }\n",
+                "a share is either refused or answered by another cluster",
+            ),
         ];
         for (text, wanted) in cases {
             let found = faults(&format!("{WEB}{text}"));

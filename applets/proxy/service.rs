@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::health::States;
 use crate::hooks::{self, Hooked};
 use crate::names::Names;
+use crate::objective::{self, Objectives};
 use crate::resilience::{self, Budgets, Memory, RateStates};
 use crate::secure::{self, Materials};
 use crate::snapshot::{Name, Resources, Snapshot, SnapshotCell};
@@ -153,6 +154,7 @@ impl Proxy {
             states: States::default(),
             rates: RateStates::default(),
             budgets: Budgets::default(),
+            objectives: Objectives::new(scope.metrics(), self.workers),
             memory: Memory::default(),
             log: sink,
             open: AtomicUsize::new(0),
@@ -167,6 +169,7 @@ impl Proxy {
         let _late = tokio::time::timeout(NAMES, names.round()).await;
         scope.spawn(names.run());
         scope.spawn(resilience::watch_memory(shared.clone(), self.workers));
+        scope.spawn(objective::watch(shared.clone()));
         let mut sockets: Vec<Vec<(Name, TcpListener)>> = (0..self.workers).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
         for name in &self.names {
@@ -281,7 +284,7 @@ impl Service for Proxy {
             "open": shared.stats.sum(|cells| &cells.open),
             "accepted": shared.stats.sum(|cells| &cells.accepted),
             "listeners": listeners,
-            "routes": view::routes(&snapshot),
+            "routes": view::routes(&snapshot, &shared.objectives, shared.clock.monotonic()),
             "clusters": view::clusters(&snapshot, &shared.states, shared.clock.monotonic()),
             "certificates": certs::all(&snapshot.resources().materials),
         })

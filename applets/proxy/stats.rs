@@ -14,6 +14,7 @@ pub(crate) use tally::{Ended, Table, Tally};
 
 use crate::http1::Fault;
 use crate::http2::Abuse;
+use crate::objective::Objective;
 
 /// A number with one writer.
 #[derive(Default, Debug)]
@@ -183,6 +184,8 @@ const SHOWN: &[(&str, &str, Read)] = &[
 pub struct Numbers {
     /// Its requests.
     pub tally: Arc<Tally>,
+    /// How it keeps what it promises, if it promises anything.
+    pub objective: Option<Arc<Objective>>,
 }
 
 /// How long requests took, as it is shown.

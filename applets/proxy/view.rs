@@ -4,6 +4,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ArgMatches;
@@ -13,12 +14,20 @@ use edgekit_rt::control::client::Daemon;
 use serde_json::{Value, json};
 
 use crate::health::{ClusterState, States};
+use crate::objective::Objectives;
 use crate::route::{Action, Route};
 use crate::snapshot::{Cluster, Endpoint, Snapshot};
 
 /// The routes of a snapshot, one object each.
-pub(crate) fn routes(snapshot: &Snapshot) -> Vec<Value> {
-    snapshot.routes.iter().map(|route| one_route(route)).collect()
+pub(crate) fn routes(snapshot: &Snapshot, objectives: &Objectives, now: Duration) -> Vec<Value> {
+    let one = |route: &Arc<Route>| {
+        let mut value = one_route(route);
+        if let Some(objective) = objectives.known(&route.name) {
+            value["objective"] = objective.show(now);
+        }
+        value
+    };
+    snapshot.routes.iter().map(one).collect()
 }
 
 fn one_route(route: &Route) -> Value {
@@ -137,7 +146,15 @@ fn route_line(one: &Value) -> String {
             line += &format!(", {before} {}", words(&one[key], "", "; "));
         }
     }
-    line + &format!(" -> {}", text("does"))
+    line += &format!(" -> {}", text("does"));
+    if let Some(left) = one["objective"]["budget_left"].as_f64() {
+        let target = one["objective"]["target"].as_str().unwrap_or_default();
+        line += &format!(", promises {target}, {:.1} % of the budget left", left * 100.0);
+        if let Some(seconds) = one["objective"]["past_seconds"].as_f64() {
+            line += &format!(", past it for {}", show_duration(Duration::from_secs(seconds as u64)));
+        }
+    }
+    line
 }
 
 fn cluster_lines(one: &Value, ctx: &mut Ctx) -> Result<(), Error> {

@@ -9,6 +9,7 @@ mod http2;
 mod l4;
 mod life;
 mod messages;
+mod objective;
 mod origin;
 mod resilience;
 mod rotate;

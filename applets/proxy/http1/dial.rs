@@ -16,7 +16,7 @@ use super::session::Session;
 use crate::balance::{Choice, Chooser, Pick, Tried};
 use crate::config::Protocol;
 use crate::health::{ClusterState, Report, Visit};
-use crate::resilience::{Budget, Means, Permit};
+use crate::resilience::{Budget, Means, Permit, Retry};
 use crate::route::Route;
 use crate::snapshot::{Cluster, Listener};
 use crate::upstream::{self, Kept};
@@ -32,6 +32,8 @@ pub(super) struct Way<'a> {
     pub(super) route: &'a Route,
     pub(super) cluster: &'a Cluster,
     pub(super) chooser: &'a Chooser,
+    /// When it is tried again, if at all.
+    pub(super) retry: Option<&'a Retry>,
     /// Second tries there may be; none where there are none.
     pub(super) budget: Option<&'a Budget>,
     /// Of the request's key, for rings and tables.

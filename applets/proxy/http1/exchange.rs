@@ -44,7 +44,7 @@ impl<W: Asker> Session<'_, W> {
     /// Has the request, whose head is in `up.out`, answered by the cluster of `way`.
     pub(super) async fn carry(&mut self, way: &Way<'_>, asked: Asked) -> Result<(Outcome, Next), Fault> {
         let worker = self.worker;
-        let mut tries = Tries::new(way.route.retry());
+        let mut tries = Tries::new(way.retry);
         if let Some(budget) = way.budget {
             budget.asked(asked.began);
         }
@@ -327,6 +327,9 @@ impl<W: Asker> Session<'_, W> {
             endpoint: Some(server.endpoint),
             fault: None,
             sent: self.exchange.down.carried(),
+            // What still waits here waits for the client.
+            broke: matches!(arrived, Err(Broken::Source | Broken::Framing(_)))
+                && self.exchange.down.out.is_empty(),
         };
         if arrived.is_err() {
             worker.cells().broken.add(1);

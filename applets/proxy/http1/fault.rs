@@ -69,11 +69,13 @@ pub enum Fault {
     Hook,
     /// A hook refused the answer.
     HookAnswer,
+    /// The route is past its budget, and this was one of those it does not take then.
+    Budget,
 }
 
 impl Fault {
     /// All of them, in the order of the counters.
-    pub const ALL: [Fault; 33] = [
+    pub const ALL: [Fault; 34] = [
         Fault::BareLf,
         Fault::Syntax,
         Fault::Target,
@@ -107,6 +109,7 @@ impl Fault {
         Fault::Shed,
         Fault::Hook,
         Fault::HookAnswer,
+        Fault::Budget,
     ];
 
     /// The label of the counter.
@@ -145,6 +148,7 @@ impl Fault {
             Fault::Shed => "shed",
             Fault::Hook => "hook",
             Fault::HookAnswer => "hook_answer",
+            Fault::Budget => "budget",
         }
     }
 
@@ -161,7 +165,7 @@ impl Fault {
             Fault::Denied | Fault::Hook => 403,
             Fault::HookAnswer => 502,
             Fault::NoRoute => 404,
-            Fault::NoEndpoint | Fault::Overflow | Fault::Shed => 503,
+            Fault::NoEndpoint | Fault::Overflow | Fault::Shed | Fault::Budget => 503,
             Fault::RateLimited => 429,
             Fault::Connect | Fault::NoAnswer | Fault::BadAnswer => 502,
             Fault::ResponseTimeout | Fault::RequestTimeout => 504,

@@ -30,7 +30,7 @@ impl<W: Asker> Session<'_, W> {
             Some(_) => Box::pin(self.turn(way, head.body)).await?,
             None => None,
         };
-        let kept = way.route.retry().is_some()
+        let kept = way.retry.is_some()
             && matches!(head.body, BodyKind::Length(_))
             && Box::pin(self.keep_body(way, head)).await?;
         Ok((permit, kept))

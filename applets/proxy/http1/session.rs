@@ -22,6 +22,7 @@ use crate::http2;
 use crate::judge::{Head, Point, Request, Response, Ruling};
 use crate::log::Line;
 use crate::mirror;
+use crate::objective::{Degrade, Detour};
 use crate::peer::{ClientCertificate, Peer};
 use crate::route::{Action, Injection, Route};
 use crate::snapshot::Listener;
@@ -55,6 +56,8 @@ pub(crate) struct Asked {
     pub(super) upgrades: bool,
     /// Seconds after which another request would be welcome; 0 is not said.
     pub(super) retry_after: u32,
+    /// It says nothing of how its route keeps its promise.
+    pub(super) apart: bool,
 }
 
 impl Asked {
@@ -69,6 +72,7 @@ impl Asked {
             keep_alive: false,
             upgrades: false,
             retry_after: 0,
+            apart: false,
         }
     }
 }
@@ -81,6 +85,8 @@ pub(super) struct Outcome {
     pub(super) fault: Option<Fault>,
     /// Bytes of the answer's body.
     pub(super) sent: u64,
+    /// The server broke the answer off.
+    pub(super) broke: bool,
 }
 
 /// One connection while it is busy.
@@ -159,6 +165,7 @@ impl<'a, W: Asker> Session<'a, W> {
             keep_alive: head.keep_alive,
             upgrades: false,
             retry_after: 0,
+            apart: false,
         };
         if self.worker.shared.log.is_on() || view.judges(Point::Log) {
             self.note(head);
@@ -195,6 +202,17 @@ impl<'a, W: Asker> Session<'a, W> {
             self.exchange.inbound.consume(head.length);
             asked.retry_after = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
             return self.refuse(Fault::RateLimited, asked, Some((route, stats))).await;
+        }
+        let retryable = asked.is_idempotent || route.retry().is_some_and(|retry| retry.any_method);
+        let detour =
+            stats.objective.as_ref().filter(|objective| objective.is_past()).and_then(|objective| {
+                objective.detour(self.worker.index, retryable, self.worker.dice.roll())
+            });
+        asked.apart = detour.is_some();
+        if detour == Some(Detour::Shed) {
+            self.exchange.inbound.consume(head.length);
+            asked.retry_after = 1;
+            return self.refuse(Fault::Budget, asked, Some((route, stats))).await;
         }
         if let Some(extras) = &route.extras
             && extras.injects
@@ -402,7 +420,12 @@ impl<'a, W: Asker> Session<'a, W> {
             inbound.consume(head.length);
             return self.refuse(Fault::BodyTooLong, asked, Some((route, stats))).await;
         }
-        let target = view.cluster(route, &self.worker.dice);
+        let other = route.extras.as_ref().filter(|_| asked.apart).and_then(|extras| extras.fallback);
+        let target = match other {
+            Some(fallback) => view.counted_cluster(fallback),
+            None => view.cluster(route, &self.worker.dice),
+        };
+        let forgoes = |what| stats.objective.as_ref().is_some_and(|objective| objective.forgoes(what));
         let hash = match target {
             Some((cluster, chooser, _)) if chooser.wants_hash() => {
                 cluster.settings.hash.of(&head.asking(bytes, fields), self.peer.address.ip())
@@ -418,7 +441,9 @@ impl<'a, W: Asker> Session<'a, W> {
         };
         write::request(&mut up.out.head, bytes, head, fields, &client, &route.request, asked.upgrades);
         inbound.consume(head.length);
-        if let Some(copy) = route.extras.as_ref().and_then(|extras| extras.mirror) {
+        if let Some(copy) = route.extras.as_ref().and_then(|extras| extras.mirror)
+            && !forgoes(Degrade::Mirrors)
+        {
             let body = match head.body {
                 BodyKind::Empty => Some(&[][..]),
                 BodyKind::Length(length) => {
@@ -434,7 +459,9 @@ impl<'a, W: Asker> Session<'a, W> {
         };
         let until =
             route.settings.timeout.map_or(Duration::MAX, |timeout| asked.began.saturating_add(timeout));
-        let way = Way { listener, route, cluster, chooser, budget: view.budget(at), hash, until };
+        let retry = route.retry().filter(|_| !forgoes(Degrade::Retries));
+        asked.is_idempotent |= route.retry().is_some_and(|retry| retry.any_method);
+        let way = Way { listener, route, cluster, chooser, retry, budget: view.budget(at), hash, until };
         let (_turn, kept) = match self.hold(&way, head).await {
             Ok(held) => held,
             Err(fault) => {
@@ -445,7 +472,6 @@ impl<'a, W: Asker> Session<'a, W> {
         if kept {
             asked.body = BodyKind::Empty;
         }
-        asked.is_idempotent |= route.retry().is_some_and(|retry| retry.any_method);
         let chunked = matches!(asked.body, BodyKind::Chunked | BodyKind::UntilEnd)
             && cluster.settings.protocol != Protocol::Http2;
         self.exchange.up.start(asked.body, chunked, limit);
@@ -523,8 +549,12 @@ impl<'a, W: Asker> Session<'a, W> {
         out.start();
         let sent = self.send().await && self.client.finish(None).is_ok();
         self.worker.timers.now();
-        let outcome =
-            Outcome { status: fault.status(), fault: Some(fault), endpoint: None, sent: text.len() as u64 };
+        let outcome = Outcome {
+            status: fault.status(),
+            fault: Some(fault),
+            sent: text.len() as u64,
+            ..Outcome::default()
+        };
         self.worker.shared.stats.fault(self.worker.index, fault);
         self.log(asked, &outcome, route.map_or("", |(route, _)| &route.name));
         if let Some((_, stats)) = route {
@@ -556,6 +586,12 @@ impl<'a, W: Asker> Session<'a, W> {
     fn counted(&self, asked: Asked, outcome: &Outcome, stats: &Numbers) {
         let ended = self.ended(asked, outcome.status);
         self.worker.shared.stats.routes.add(&stats.tally, self.worker.index, ended);
+        if let Some(objective) = &stats.objective
+            && !asked.apart
+            && !matches!(outcome.fault, Some(Fault::Denied | Fault::RateLimited))
+        {
+            objective.count(self.worker.index, ended, outcome.broke);
+        }
     }
 
     fn count(&self, asked: Asked, outcome: &Outcome, route: Option<(&Route, &Numbers)>) {

@@ -80,6 +80,8 @@ pub struct Extras {
     pub is_limited: bool,
     /// Requests are tried again.
     pub retries: bool,
+    /// The cluster that is asked while the route is past its budget; none if it is not there.
+    pub fallback: Option<usize>,
 }
 
 impl Route {
@@ -116,16 +118,18 @@ impl Route {
         );
         let extras = Extras {
             injects: settings.fault.delay.is_some() || settings.fault.abort.is_some(),
-            mirror: settings.mirror.cluster.as_deref().and_then(place),
+            mirror: settings.mirror.cluster.as_deref().and_then(&place),
             guard: Guard::new(&settings.access),
             is_limited: settings.limit.rate.is_some(),
             retries: settings.retry.is_on(),
+            fallback: settings.objective.fallback.as_deref().and_then(place),
         };
         let is_any = extras.injects
             || extras.mirror.is_some()
             || extras.guard.is_some()
             || extras.is_limited
-            || extras.retries;
+            || extras.retries
+            || extras.fallback.is_some();
         let extras = is_any.then(|| Box::new(extras));
         Route { name, settings, action, request, response, extras }
     }

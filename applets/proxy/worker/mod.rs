@@ -37,6 +37,7 @@ use crate::http2::Links;
 use crate::judge::{Judge, Point, Source};
 use crate::l4::Pipes;
 use crate::log::{LogLines, LogSink};
+use crate::objective::Objectives;
 use crate::resilience::{Budget, Budgets, Memory, RateLimits, RateStates, Stage};
 use crate::route::{Action, Route};
 use crate::secure::Spares;
@@ -63,6 +64,8 @@ pub struct Shared {
     pub rates: RateStates,
     /// Second tries that are left to routes.
     pub budgets: Budgets,
+    /// What routes promise.
+    pub objectives: Objectives,
     /// What memory allows.
     pub memory: Memory,
     /// Where the access log goes.
@@ -96,7 +99,10 @@ impl View {
         let number = shared.snapshot.number();
         let snapshot = shared.snapshot.get();
         let listeners = names.iter().map(|name| snapshot.listener(name).cloned()).collect();
-        let numbers = |route: &Arc<Route>| Numbers { tally: shared.stats.routes.of(&route.name) };
+        let numbers = |route: &Arc<Route>| Numbers {
+            tally: shared.stats.routes.of(&route.name),
+            objective: shared.objectives.of(&route.name, &route.settings.objective),
+        };
         let routes = snapshot.routes.iter().map(numbers).collect();
         let tallies =
             snapshot.clusters.iter().map(|cluster| shared.stats.clusters.of(&cluster.name)).collect();
@@ -154,11 +160,15 @@ impl View {
     /// The cluster that answers a request of a route, its chooser and what is counted of it; `dice` where
     /// there are several.
     pub fn cluster(&self, route: &Route, dice: &Dice) -> Option<(&Arc<Cluster>, &Chooser, &Tally)> {
-        let at = match &route.action {
+        self.counted_cluster(match &route.action {
             Action::Forward(at) => (*at)?,
             Action::Split(split) => split.pick(dice.roll())?,
             _ => return None,
-        };
+        })
+    }
+
+    /// A cluster, its chooser and what is counted of it, by its position.
+    pub fn counted_cluster(&self, at: usize) -> Option<(&Arc<Cluster>, &Chooser, &Tally)> {
         let (cluster, chooser) = self.cluster_at(at)?;
         Some((cluster, chooser, self.tallies.get(at)?))
     }
