@@ -6,6 +6,11 @@ use std::process::ExitCode;
 
 use edgekit_core::{Ctx, Exit};
 
+/// Of the static file: gives back what a burst needed, where musl's own keeps it.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let run = || {
         let mut ctx = Ctx::new(edgekit::APPLETS);

@@ -11,6 +11,7 @@ mod daemon;
 pub mod host;
 mod last_good;
 pub mod log;
+pub mod memory;
 pub mod metrics;
 mod notify;
 mod ports;

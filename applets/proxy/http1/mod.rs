@@ -2,7 +2,7 @@
 //!
 //! A request's way: `mod.rs` waits for bytes without a buffer, `session.rs` reads the head
 //! (`field.rs`, `request.rs`), asks the router, writes the head anew (`write.rs`) and gets a
-//! connection; `exchange.rs` carries the body up (`pump.rs`, `chunked.rs`) while it waits for the
+//! accepted; `exchange.rs` carries the body up (`pump.rs`, `chunked.rs`) while it waits for the
 //! answer (`response.rs`), and the answer down. Whatever two readers could understand differently is
 //! refused with a counted reason (`fault.rs`). `tunnel.rs` is what is left after an upgrade.
 
@@ -24,7 +24,6 @@ mod write;
 
 use std::future::poll_fn;
 use std::io::IoSlice;
-use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -43,122 +42,124 @@ pub use write::{Ending, decimal};
 
 use crate::http2;
 use crate::l4::Moved;
-use crate::peer::Peer;
 use crate::wire::{Wire, linger};
-use crate::worker::{Exchange, Worker};
+use crate::worker::{Accepted, Exchange};
 pub(crate) use session::{Next, Session};
 
 /// What a client gets to take our last answer before its connection is closed on it.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Serves one connection until its end.
-pub async fn serve<W: Asker + 'static>(
-    worker: &Rc<Worker>,
-    socket: usize,
-    mut client: W,
-    mut peer: Peer,
-    timer: u32,
-) {
-    let Some(seats) = worker.seats.of(&busy::<W>) else { return };
-    let mut is_first = true;
-    loop {
-        let Some((idle, tunnel)) = patience(worker, socket, is_first) else { return };
-        // The exchange before has read the time at its end.
-        let now = if is_first { worker.timers.now() } else { worker.timers.recent() };
-        if !has_bytes(worker, &mut client, timer, now, idle).await {
-            // A request that was sent this very moment is read by nobody, but not answered by a reset.
-            let mut exchange = worker.exchanges.take();
-            Box::pin(end(worker, &mut client, timer, exchange.inbound.spare())).await;
-            worker.exchanges.put(exchange);
-            return;
-        }
-        let was_first = std::mem::take(&mut is_first);
-        if worker.is_full() {
-            // Boxed: no idle connection is to hold the room for it.
-            Box::pin(turn_away(&mut client)).await;
-            return;
-        }
-        let job =
-            Job { worker: worker.clone(), socket, client, peer, timer, exchange: worker.exchanges.take() };
-        let (Job { client: same, peer: known, mut exchange, .. }, next) = seats.begin(busy(job)).await;
-        (client, peer) = (same, known);
-        match next {
-            Next::Idle => worker.exchanges.put(exchange),
-            Next::Http2 if was_first => {
-                // A connection of HTTP/1.1 does not pay for what one of HTTP/2 remembers.
-                return Box::pin(http2::serve(worker, socket, client, peer, timer, exchange)).await;
+/// Serves a connection until its end.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "has room for its arguments twice, and an idle connection is nothing else"
+)]
+pub fn serve<W: Asker + 'static>(mut accepted: Accepted<W>) -> impl Future<Output = ()> {
+    async move {
+        let Some(seats) = accepted.worker.seats.of(&busy::<W>) else { return };
+        let mut is_first = true;
+        loop {
+            let Some(idle) = patience(&accepted, is_first) else { return };
+            let is_asked = has_bytes(&mut accepted, idle, is_first).await;
+            let was_first = std::mem::take(&mut is_first);
+            if !is_asked || accepted.worker.is_full() {
+                // Boxed, as all that comes at an end: no idle connection is to hold the room for it.
+                return if is_asked {
+                    Box::pin(turn_away(&mut accepted.client)).await
+                } else {
+                    // A request that was sent this very moment is read by nobody, but not answered by a reset.
+                    let exchange = accepted.worker.exchanges.take();
+                    Box::pin(end(accepted, exchange)).await
+                };
             }
-            Next::Close | Next::Http2 => {
-                client.farewell();
-                worker.exchanges.put(exchange);
-                return;
+            let exchange = accepted.worker.exchanges.take();
+            let job = Job { accepted, exchange };
+            let (Job { accepted: same, exchange }, next) = seats.begin(busy(job)).await;
+            accepted = same;
+            if !matches!(next, Next::Idle) {
+                return Box::pin(leave(accepted, exchange, next, was_first)).await;
             }
-            Next::Linger => {
-                exchange.inbound.clear();
-                Box::pin(end(worker, &mut client, timer, exchange.inbound.spare())).await;
-                worker.exchanges.put(exchange);
-                return;
-            }
-            Next::Tunnel(server) => {
-                let moved = Moved::default();
-                // Few connections come here, and all of them would have the room for it.
-                Box::pin(tunnel::run(worker, client, server, exchange, timer, tunnel, &moved)).await;
-                worker.cells().received.add(moved.received.get());
-                worker.cells().sent.add(moved.sent.get());
-                return;
-            }
+            accepted.worker.exchanges.put(exchange);
         }
     }
 }
 
 /// A connection that has something to do.
 struct Job<W> {
-    worker: Rc<Worker>,
-    socket: usize,
-    client: W,
-    peer: Peer,
-    timer: u32,
+    accepted: Accepted<W>,
     exchange: Box<Exchange>,
 }
 
 /// Answers until the connection is idle or over.
 async fn busy<W: Asker>(mut job: Job<W>) -> (Job<W>, Next) {
-    let Job { worker, socket, client, peer, timer, exchange } = &mut job;
+    let Accepted { worker, socket, client, peer, timer } = &mut job.accepted;
     let (socket, timer) = (*socket, *timer);
-    let next = Session { worker, socket, client, peer, timer, exchange }.run().await;
+    let next = Session { worker, socket, client, peer, timer, exchange: &mut job.exchange }.run().await;
     (job, next)
 }
 
-/// How long the client may be idle now, and after an upgrade.
-fn patience(worker: &Worker, socket: usize, is_first: bool) -> Option<(Duration, Duration)> {
-    let view = worker.view();
-    let settings = &view.listener(socket)?.settings;
+/// Does what is left to do with a connection that brings no more requests of HTTP/1.x.
+async fn leave<W: Asker + 'static>(
+    accepted: Accepted<W>,
+    mut exchange: Box<Exchange>,
+    next: Next,
+    was_first: bool,
+) {
+    match next {
+        Next::Http2 if was_first => http2::serve(accepted, exchange).await,
+        Next::Idle | Next::Close | Next::Http2 => {
+            let Accepted { worker, mut client, .. } = accepted;
+            client.farewell();
+            worker.exchanges.put(exchange);
+        }
+        Next::Linger => {
+            exchange.inbound.clear();
+            end(accepted, exchange).await;
+        }
+        Next::Tunnel(server) => {
+            let Accepted { worker, client, socket, timer, .. } = accepted;
+            let Some(patience) = worker.view().listener(socket).map(|it| it.settings.tunnel_timeout) else {
+                return;
+            };
+            let moved = Moved::default();
+            tunnel::run(&worker, client, server, exchange, timer, patience, &moved).await;
+            worker.cells().received.add(moved.received.get());
+            worker.cells().sent.add(moved.sent.get());
+        }
+    }
+}
+
+/// How long the client may be idle now.
+fn patience<W>(accepted: &Accepted<W>, is_first: bool) -> Option<Duration> {
+    let view = accepted.worker.view();
+    let settings = &view.listener(accepted.socket)?.settings;
     // The first request is due at once, as the connection was made for it.
     let idle = if is_first { settings.head_timeout } else { settings.idle_timeout };
-    Some((worker.idle_time(idle), settings.tunnel_timeout))
+    Some(accepted.worker.idle_time(idle))
 }
 
 /// Waits for bytes without holding a buffer; false if it took too long.
-async fn has_bytes<W: Wire>(
-    worker: &Worker,
-    client: &mut W,
-    timer: u32,
-    now: Duration,
+fn has_bytes<W: Wire>(
+    accepted: &mut Accepted<W>,
     patience: Duration,
-) -> bool {
-    let mut drains = worker.is_draining();
-    worker.timers.arm(timer, now, patience);
-    poll_fn(|context| {
+    is_first: bool,
+) -> impl Future<Output = bool> {
+    let timers = &accepted.worker.timers;
+    // The exchange before has read the time at its end.
+    let now = if is_first { timers.now() } else { timers.recent() };
+    timers.arm(accepted.timer, now, patience);
+    let mut drains = accepted.worker.is_draining();
+    poll_fn(move |context| {
+        let Accepted { worker, client, timer, .. } = &mut *accepted;
         if client.poll_readable(context).is_ready() {
             return Poll::Ready(true);
         }
         if worker.is_draining() && !drains {
             drains = true;
-            worker.timers.arm(timer, worker.timers.now(), worker.idle_time(patience));
+            worker.timers.arm(*timer, worker.timers.now(), worker.idle_time(patience));
         }
-        if worker.timers.expired(timer) || worker.is_tight() { Poll::Ready(false) } else { Poll::Pending }
+        if worker.timers.expired(*timer) || worker.is_tight() { Poll::Ready(false) } else { Poll::Pending }
     })
-    .await
 }
 
 /// Refuses a request that there is no memory to read. A client that does not take so little at once
@@ -181,7 +182,10 @@ async fn turn_away<W: Asker>(client: &mut W) {
     .await;
 }
 
-async fn end<W: Wire>(worker: &Worker, client: &mut W, timer: u32, scratch: &mut [u8]) {
+/// Closes a connection whose client may not have our last answer yet.
+async fn end<W: Wire>(accepted: Accepted<W>, mut exchange: Box<Exchange>) {
+    let Accepted { worker, mut client, timer, .. } = accepted;
     worker.timers.arm(timer, worker.timers.now(), LINGER);
-    linger(client, scratch, || worker.timers.expired(timer)).await;
+    linger(&mut client, exchange.inbound.spare(), || worker.timers.expired(timer)).await;
+    worker.exchanges.put(exchange);
 }

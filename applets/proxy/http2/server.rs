@@ -20,7 +20,7 @@ use crate::http1::{Fault, Next, RequestHead, Session, tunnel};
 use crate::l4::Moved;
 use crate::peer::Peer;
 use crate::wire::{Wire, linger};
-use crate::worker::{Exchange, Worker};
+use crate::worker::{Accepted, Exchange, Worker};
 
 /// Streams at a time.
 const STREAMS: u32 = 128;
@@ -68,14 +68,8 @@ struct Driver<'a, W> {
 }
 
 /// Serves a connection until its end. `early` was read before it was known what it speaks.
-pub async fn serve<W: Wire>(
-    worker: &Rc<Worker>,
-    socket: usize,
-    mut client: W,
-    peer: Peer,
-    timer: u32,
-    early: Box<Exchange>,
-) {
+pub async fn serve<W: Wire>(accepted: Accepted<W>, early: Box<Exchange>) {
+    let Accepted { worker, socket, mut client, peer, timer } = accepted;
     let Some(head) = worker.view().listener(socket).map(|listener| listener.settings.max_head) else {
         return;
     };
@@ -88,14 +82,14 @@ pub async fn serve<W: Wire>(
     let link = Rc::new(RefCell::new(Connection::new(Role::Server, limits, worker.timers.now())));
     worker.cells().http2.add(1);
     let mut driver = Driver {
-        worker,
+        worker: &worker,
         client: &mut client,
         streams: Streams { socket, peer: Rc::new(peer), link },
         timer,
         waits: Waits::Asleep,
         has_left: false,
     };
-    let end = match driver.streams.take(worker, early.inbound.filled()) {
+    let end = match driver.streams.take(&worker, early.inbound.filled()) {
         Ok(()) => {
             worker.exchanges.put(early);
             poll_fn(|context| driver.poll(context)).await

@@ -79,9 +79,9 @@ impl Spares {
         }
     }
 
-    /// Lets go of half of those that were not needed since the last call.
-    pub(crate) fn shrink(&self) {
-        self.free.shrink(0);
+    /// Lets go of those that were not needed since the last call. Gives how many.
+    pub(crate) fn shrink(&self) -> usize {
+        self.free.shrink(0)
     }
 }
 

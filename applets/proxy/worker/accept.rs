@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -77,62 +77,68 @@ fn welcome(worker: &Rc<Worker>, socket: usize, stream: TcpStream, peer: SocketAd
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("nodelay: {error}");
     }
-    worker.opened();
-    let guest = Guest { worker: worker.clone() };
+    let guest = Guest::new(worker);
+    let timer = guest.timer;
+    // What comes before the first request needs room for a moment, not as long as the connection lasts.
+    let arriving = Box::pin(arrive(worker.clone(), socket, stream, peer, timer));
     tokio::task::spawn_local(async move {
-        let worker = &guest.worker;
-        let timer = poll_fn(|context| Poll::Ready(worker.timers.enter(context.waker().clone()))).await;
-        let _place = Place { worker: worker.clone(), timer };
-        // What comes before the first request needs room for a moment, not as long as the connection lasts.
-        let arriving = Box::pin(arrive(worker, socket, stream, peer, timer));
-        let Some(Arrived { stream, peer, is_http2 }) = arriving.await else { return };
+        poll_fn(|context| guest.sits(context.waker())).await;
+        let Some((accepted, is_http2)) = arriving.await else { return };
         // Else whether it is HTTP/2 shows by what it begins with.
         if is_http2 {
-            let early = worker.exchanges.take();
-            Box::pin(http2::serve(worker, socket, stream, peer, timer, early)).await;
+            let early = accepted.worker.exchanges.take();
+            Box::pin(http2::serve(accepted, early)).await;
         } else {
-            http1::serve(worker, socket, stream, peer, timer).await;
+            http1::serve(accepted).await;
         }
     });
 }
 
 /// A connection whose first request may come.
-struct Arrived {
-    stream: Stream,
-    peer: Peer,
-    is_http2: bool,
+pub struct Accepted<W> {
+    /// Who serves it.
+    pub worker: Rc<Worker>,
+    /// The worker's socket it has come by.
+    pub socket: usize,
+    /// The client's end.
+    pub client: W,
+    /// What is known of the client.
+    pub peer: Peer,
+    /// Its place among the worker's deadlines.
+    pub timer: u32,
 }
 
-/// Does with a connection what its listener wants before requests come, or instead of them.
+/// Does with a connection what its listener wants before requests come, or instead of them. Says
+/// whether it speaks HTTP/2, if that is known.
 async fn arrive(
-    worker: &Rc<Worker>,
+    worker: Rc<Worker>,
     socket: usize,
     stream: TcpStream,
     address: SocketAddr,
     timer: u32,
-) -> Option<Arrived> {
+) -> Option<(Accepted<Stream>, bool)> {
     let (mut peer, mut destination) = (Peer::at(address), None);
     let view = worker.view();
     let listener = view.listener(socket)?;
     if listener.settings.proxy_protocol == Preface::Require
-        && let Some((from, to)) = introduced(worker, listener, &stream, timer).await?
+        && let Some((from, to)) = introduced(&worker, listener, &stream, timer).await?
     {
         (peer, destination) = (Peer::at(from), Some(to));
     }
-    let stream = secured(worker, listener, stream, &mut peer, timer).await?;
-    if !is_admitted(worker, &view, listener, &peer) {
+    let client = secured(&worker, listener, stream, &mut peer, timer).await?;
+    if !is_admitted(&worker, &view, listener, &peer) {
         return None;
     }
     if listener.streams.is_some() {
         let passed = Passed { peer, destination, socket, timer };
-        l4::serve(worker, view, stream, passed).await;
+        l4::serve(&worker, view, client, passed).await;
         return None;
     }
     let is_http2 = match &peer.tls {
         Some(secured) => secured.is_http2,
         None => listener.settings.protocol == Spoken::Http2,
     };
-    Some(Arrived { stream, peer, is_http2 })
+    Some((Accepted { worker, socket, client, peer, timer }, is_http2))
 }
 
 /// Reads the PROXY header a connection must begin with; none if it does not.
@@ -182,25 +188,28 @@ async fn secured(
     Some(Stream::Server(session))
 }
 
-/// Counts a connection until its task is gone, panics included.
+/// Counts a connection until its task is gone, panics included, and has its place among the deadlines.
 struct Guest {
-    worker: Rc<Worker>,
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        self.worker.closed();
-    }
-}
-
-/// A place among the deadlines.
-struct Place {
     worker: Rc<Worker>,
     timer: u32,
 }
 
-impl Drop for Place {
+impl Guest {
+    fn new(worker: &Rc<Worker>) -> Guest {
+        worker.opened();
+        Guest { worker: worker.clone(), timer: worker.timers.enter(Waker::noop().clone()) }
+    }
+
+    /// Its deadline wakes this task.
+    fn sits(&self, waker: &Waker) -> Poll<()> {
+        self.worker.timers.wake_by(self.timer, waker.clone());
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Guest {
     fn drop(&mut self) {
         self.worker.timers.leave(self.timer);
+        self.worker.closed();
     }
 }

@@ -112,9 +112,9 @@ impl Exchanges {
         }
     }
 
-    /// Lets go of half of those that were not needed since the last call, and of the last but one.
-    pub fn shrink(&self) {
-        self.free.shrink(1);
+    /// Lets go of those that were not needed since the last call, but for one. Gives how many.
+    pub fn shrink(&self) -> usize {
+        self.free.shrink(1)
     }
 }
 

@@ -32,14 +32,15 @@ impl<T> Free<T> {
         self.things.borrow_mut().clear();
     }
 
-    /// Lets go of half of those that were not needed since the last call, down to `least`.
-    pub(crate) fn shrink(&self, least: usize) {
+    /// Lets go of those that were not needed since the last call, down to `least`. Gives how many.
+    pub(crate) fn shrink(&self, least: usize) -> usize {
         let mut things = self.things.borrow_mut();
-        let needless = self.unused.get().min(things.len()).div_ceil(2);
-        let keep = things.len() - needless.min(things.len().saturating_sub(least));
+        let needless = self.unused.get().min(things.len().saturating_sub(least));
+        let keep = things.len() - needless;
         things.truncate(keep);
         things.shrink_to(keep.max(16));
-        self.unused.set(things.len());
+        self.unused.set(keep);
+        needless
     }
 
     #[cfg(test)]

@@ -22,9 +22,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use edgekit_core::{Clock, Error, Exit};
+use edgekit_rt::memory;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub(crate) use accept::Accepted;
 pub(crate) use exchanges::{Exchange, Exchanges};
 pub(crate) use free::Free;
 pub(crate) use seats::AnySeats;
@@ -216,6 +218,8 @@ pub struct Worker {
     view: RefCell<Rc<View>>,
     draining: Cell<bool>,
     connections: Cell<usize>,
+    /// Most of them since freed memory was given back.
+    most_connections: Cell<usize>,
     /// When a request was last refused for want of memory.
     pressed: Cell<Option<Duration>>,
 }
@@ -272,6 +276,7 @@ pub(crate) async fn run(
         view: RefCell::new(view),
         draining: Cell::new(false),
         connections: Cell::new(0),
+        most_connections: Cell::new(0),
         pressed: Cell::new(None),
         shared,
     });
@@ -325,10 +330,7 @@ async fn chores(worker: &Rc<Worker>) {
                 due = now + CHORES;
                 busy |= worker.pool.sweep(now);
                 worker.flush_log();
-                worker.exchanges.shrink();
-                worker.spares.shrink();
-                worker.pipes.shrink();
-                worker.seats.shrink();
+                busy |= worker.settle();
             }
             let chores = busy.then(|| due.saturating_sub(now));
             let Some(after) = next.into_iter().chain(chores).min() else { return Poll::Pending };
@@ -341,12 +343,28 @@ async fn chores(worker: &Rc<Worker>) {
     .await
 }
 
+/// Things that are freed before the allocator is asked to give their memory back.
+const MANY: usize = 64;
 /// Connections of a worker that are served however short memory is.
 const FEW: usize = 16;
 /// How long an exchange may stand still where memory is needed for others.
 const STILL: Duration = Duration::from_secs(1);
 
 impl Worker {
+    /// Lets go of what the last second did not need, and has its memory given back to the system after
+    /// a burst. True if there may be more of it in a second.
+    fn settle(&self) -> bool {
+        let freed =
+            self.exchanges.shrink() + self.spares.shrink() + self.pipes.shrink() + self.seats.shrink();
+        let (open, most) = (self.connections.get(), self.most_connections.get());
+        let is_over = freed >= MANY || (most >= MANY && open <= most / 2);
+        if is_over {
+            self.most_connections.set(open);
+            memory::give_back();
+        }
+        is_over || freed > 0
+    }
+
     /// Gives up what memory is too short for. Looked at once a chore, and at each refusal.
     fn spare_memory(&self) {
         self.cells().exchanges.set(self.exchanges.in_use() as u64);
@@ -413,6 +431,7 @@ impl Worker {
 
     fn opened(&self) {
         self.connections.set(self.connections.get() + 1);
+        self.most_connections.set(self.most_connections.get().max(self.connections.get()));
         self.cells().open.add(1);
     }
 

@@ -58,13 +58,13 @@ pub(crate) struct AnySeats {
 }
 
 pub(crate) trait Shrink {
-    /// Lets go of half of those that were not needed since the last call.
-    fn shrink(&self);
+    /// Lets go of those that were not needed since the last call. Gives how many.
+    fn shrink(&self) -> usize;
 }
 
 impl<F> Shrink for Seats<F> {
-    fn shrink(&self) {
-        self.free.shrink(0);
+    fn shrink(&self) -> usize {
+        self.free.shrink(0)
     }
 }
 
@@ -79,10 +79,8 @@ impl AnySeats {
     }
 
     /// Lets go of what was not needed.
-    pub(crate) fn shrink(&self) {
-        if let Some((_, seats)) = self.seats.get() {
-            seats.shrink();
-        }
+    pub(crate) fn shrink(&self) -> usize {
+        self.seats.get().map_or(0, |(_, seats)| seats.shrink())
     }
 }
 

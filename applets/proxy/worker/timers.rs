@@ -97,6 +97,11 @@ impl Timers {
         }
     }
 
+    /// From now on who has the place is woken by `waker`.
+    pub fn wake_by(&self, id: u32, waker: Waker) {
+        self.wheel.borrow_mut().entries[id as usize].waker = Some(waker);
+    }
+
     /// Gives the place back.
     pub fn leave(&self, id: u32) {
         let mut wheel = self.wheel.borrow_mut();
