@@ -22,6 +22,7 @@ use crate::route::{
 };
 use crate::secure::Who;
 use crate::snapshot::{Address, Seat};
+use crate::traces::Tracing;
 
 edgekit_core::config! {
     /// A proxy
@@ -38,6 +39,8 @@ edgekit_core::config! {
         live max_rss: Option<Size>, in "8MiB"..="1TiB", like "64MiB";
         /// A line for each request
         live access_log: AccessLog;
+        /// Which requests are followed through several servers
+        live tracing: Tracing;
         /// Files of Lua hooks, asked in this order: edgekit-rules(7)
         live hooks: Option<Vec<PathBuf>>, like ["/etc/edgekit/hooks/site.luau"];
     }

@@ -39,6 +39,7 @@ pub mod secure;
 mod service;
 pub mod snapshot;
 mod stats;
+mod traces;
 mod upstream;
 mod view;
 mod wire;

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::config::{AccessLog, LogFormat};
 use crate::dates::Dates;
 use crate::http1::decimal;
+use crate::traces::Trace;
 
 /// Lines are handed over once there are so many bytes of them.
 const PIECE: usize = 32 * 1024;
@@ -41,6 +42,16 @@ pub struct Line<'a> {
     pub endpoint: &'a [u8],
     /// Why it was not answered by a server.
     pub fault: &'a str,
+    /// Its place in a trace, where requests are followed.
+    pub trace: Option<&'a Trace>,
+}
+
+impl<'a> Line<'a> {
+    /// Method, target, host, user agent.
+    pub fn parts(&self) -> [&'a [u8]; 4] {
+        let mut words = self.note.split(|byte| *byte == 0);
+        std::array::from_fn(|_| words.next().unwrap_or_default())
+    }
 }
 
 /// What the writer is told.
@@ -200,14 +211,8 @@ impl LogLines {
     }
 }
 
-/// Method, target, host, user agent.
-fn parts(note: &[u8]) -> [&[u8]; 4] {
-    let mut words = note.split(|byte| *byte == 0);
-    std::array::from_fn(|_| words.next().unwrap_or_default())
-}
-
 fn text(out: &mut Vec<u8>, dates: &mut Dates, line: &Line<'_>) {
-    let [method, target, host, agent] = parts(line.note);
+    let [method, target, host, agent] = line.parts();
     time(out, dates);
     push(out, &[b" ", line.client.as_bytes(), b" \"", or_dash(method), b" ", or_dash(target), b"\" "]);
     decimal(out, u64::from(line.status));
@@ -234,13 +239,16 @@ fn text(out: &mut Vec<u8>, dates: &mut Dates, line: &Line<'_>) {
         escape(out, line.identity.as_bytes());
         out.push(b'"');
     }
+    if let Some(trace) = line.trace {
+        push(out, &[b" trace=", &trace.name()]);
+    }
     out.extend_from_slice(b" agent=\"");
     escape(out, agent);
     out.extend_from_slice(b"\"\n");
 }
 
 fn json(out: &mut Vec<u8>, dates: &mut Dates, line: &Line<'_>) {
-    let [method, target, host, agent] = parts(line.note);
+    let [method, target, host, agent] = line.parts();
     out.extend_from_slice(b"{\"schema\":\"edgekit.proxy.request/1\",\"time\":\"");
     time(out, dates);
     out.extend_from_slice(b"\"");
@@ -260,6 +268,9 @@ fn json(out: &mut Vec<u8>, dates: &mut Dates, line: &Line<'_>) {
             escape(out, value);
             out.push(b'"');
         }
+    }
+    if let Some(trace) = line.trace {
+        push(out, &[b",\"trace\":\"", &trace.name(), b"\""]);
     }
     out.extend_from_slice(b",\"status\":");
     decimal(out, u64::from(line.status));
@@ -332,6 +343,7 @@ mod tests {
             route: "all",
             endpoint: b"127.0.0.1:9000",
             fault: "",
+            trace: None,
         }
     }
 

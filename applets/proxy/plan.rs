@@ -13,6 +13,7 @@ use crate::config::{Config, Introduction, Protocol, Route, Spoken};
 use crate::health::Kind;
 use crate::route::clash;
 use crate::snapshot::{Address, Endpoint, Name, Resources, Seat};
+use crate::traces;
 
 /// The resources of a file. A cluster has those endpoints whose address is known; names are looked up
 /// later (`names.rs`).
@@ -85,6 +86,7 @@ pub(crate) fn checked(loaded: &Loaded) -> Result<Config, Problems> {
             problems.push(loaded.problem(&place("cluster", name, "endpoints"), message));
         }
     }
+    traces::check(loaded, &config.tracing, &mut problems);
     same_matches(loaded, &config, &mut problems);
     problems.or(config)
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use edgekit_core::config::{Loaded, Problems, Reload, diff};
 use edgekit_core::{Clock, Error, ErrorContext, Exit};
-use edgekit_rt::{BoxFuture, Scope, Service, Verdict};
+use edgekit_rt::{BoxFuture, Resolver, Scope, Service, Verdict};
 use edgekit_tls::{Material, Report};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
@@ -26,6 +26,7 @@ use crate::resilience::{self, Budgets, Memory, RateStates};
 use crate::secure::{self, Materials};
 use crate::snapshot::{Name, Resources, Snapshot, SnapshotCell};
 use crate::stats::Stats;
+use crate::traces::{self, Traces};
 use crate::worker::{self, Shared};
 use crate::{certs, log, plan, view};
 
@@ -95,6 +96,7 @@ struct Running {
     /// What is watched.
     materials: watch::Sender<Materials>,
     clock: Clock,
+    resolver: Resolver,
     addresses: Vec<(Name, String)>,
 }
 
@@ -139,11 +141,13 @@ impl Proxy {
     }
 
     async fn begin(&mut self, scope: &Scope) -> Result<(), Error> {
-        let (access_log, max_rss, resources) = {
+        let (access_log, tracing, max_rss, resources) = {
             let mut good = self.good();
             std::mem::take(&mut good.said).iter().for_each(Report::log);
-            (good.config.access_log.clone(), good.config.max_rss, self.resources(&good, None))
+            let Config { access_log, tracing, max_rss, .. } = &good.config;
+            (access_log.clone(), tracing.clone(), *max_rss, self.resources(&good, None))
         };
+        let (traces, exporter) = Traces::new(scope.metrics().clone());
         let (sink, writer) = log::channel();
         let (materials, kept) = watch::channel(resources.materials.clone());
         scope.spawn(secure::keep(kept));
@@ -157,11 +161,18 @@ impl Proxy {
             objectives: Objectives::new(scope.metrics(), self.workers),
             memory: Memory::default(),
             log: sink,
+            traces,
             open: AtomicUsize::new(0),
             most_open: most_open(),
         });
         scope.spawn(writer.run());
+        scope.spawn(async move {
+            exporter.run().await;
+            Ok(())
+        });
         shared.log.open(&access_log).await?;
+        let collector = traces::collector(&tracing, scope.resolver().clone(), shared.clock.clone()).await?;
+        shared.traces.follow(&tracing, collector);
         shared.memory.limit(max_rss.map(|size| size.0));
         let (reloads, receiver) = watch::channel(());
         let mut names = Names::new(scope.resolver().clone(), shared.clone(), receiver);
@@ -195,7 +206,8 @@ impl Proxy {
         for (name, address) in &addresses {
             tracing::info!(listener = &**name, address, workers = self.workers, "listens");
         }
-        self.running = Some(Running { shared, reloads, materials, clock: scope.clock().clone(), addresses });
+        let (clock, resolver) = (scope.clock().clone(), scope.resolver().clone());
+        self.running = Some(Running { shared, reloads, materials, clock, resolver, addresses });
         Ok(())
     }
 
@@ -213,7 +225,10 @@ impl Proxy {
             }
         }
         // Also where nothing changed: whoever moved the file away wants a new one.
+        let tracing = &good.config.tracing;
+        let collector = traces::collector(tracing, running.resolver.clone(), running.clock.clone()).await?;
         running.shared.log.open(&good.config.access_log).await?;
+        running.shared.traces.follow(tracing, collector);
         running.shared.memory.limit(good.config.max_rss.map(|size| size.0));
         let before = running.shared.snapshot.get();
         let resources = self.resources(&good, Some(before.resources()));
@@ -269,6 +284,9 @@ impl Service for Proxy {
             }
             if let Some(running) = &self.running {
                 running.shared.log.settle().await;
+                if running.shared.traces.mode().tells() {
+                    running.shared.traces.queue.settle(traces::SETTLES).await;
+                }
             }
         })
     }

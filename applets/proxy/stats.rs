@@ -90,6 +90,8 @@ pub struct WorkerCells {
     pub cancelled: Cell,
     /// Lines of the access log that found no room.
     pub lines_lost: Cell,
+    /// Spans that found no room.
+    pub spans_lost: Cell,
     abuses: [Cell; Abuse::ALL.len()],
     /// Requests delayed or refused on purpose.
     pub injected: Cell,
@@ -160,6 +162,9 @@ const SHOWN: &[(&str, &str, Read)] = &[
     ("edgekit_proxy_cancelled_total", "Streams that were reset by their clients.", |cells| &cells.cancelled),
     ("edgekit_proxy_log_lines_lost_total", "Lines of the access log that found no room.", |cells| {
         &cells.lines_lost
+    }),
+    ("edgekit_proxy_spans_lost_total", "Spans for the collector that found no room.", |cells| {
+        &cells.spans_lost
     }),
     ("edgekit_proxy_injected_faults_total", "Requests delayed or refused on purpose.", |cells| {
         &cells.injected

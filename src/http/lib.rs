@@ -15,7 +15,7 @@
 //! ```
 //!
 //! Rooms: `client` → `connect` (`proxy`, TLS, happy eyeballs) → `body`; `download` resumes on top of
-//! `client`, into a `sink`; `server` → `files`, `sse`, `reply`; `url`, `range`, `date`, `retry`, `error` are the
+//! `client`, into a `sink`; `otlp` sends telemetry; `server` → `files`, `sse`, `reply`; `url`, `range`, `date`, `retry`, `error` are the
 //! words both sides share.
 #![forbid(unsafe_code)]
 
@@ -26,6 +26,7 @@ mod date;
 mod download;
 mod error;
 mod files;
+pub mod otlp;
 mod proxy;
 mod range;
 mod reply;

@@ -15,4 +15,5 @@ mod resilience;
 mod rotate;
 mod routing;
 mod tls;
+mod traces;
 mod world;

@@ -94,6 +94,10 @@ pub enum Known {
     Forwarded,
     /// Via.
     Via,
+    /// Traceparent.
+    TraceParent,
+    /// Tracestate.
+    TraceState,
 }
 
 impl Known {
@@ -109,6 +113,8 @@ impl Known {
             9 if is(b"forwarded") => Known::Forwarded,
             10 if is(b"connection") => Known::Connection,
             10 if is(b"keep-alive") => Known::Hop,
+            10 if is(b"tracestate") => Known::TraceState,
+            11 if is(b"traceparent") => Known::TraceParent,
             14 if is(b"content-length") => Known::Length,
             14 if is(b"http2-settings") => Known::Hop,
             15 if is(b"x-forwarded-for") => Known::ForwardedFor,

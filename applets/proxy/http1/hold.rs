@@ -13,6 +13,7 @@ use super::fault::Fault;
 use super::request::{BodyKind, RequestHead};
 use super::session::Session;
 use crate::resilience::{ShedPermit, Shedder};
+use crate::traces::Trace;
 use crate::worker::Exchange;
 
 /// The longest body that is kept to be sent again: the rest of a buffer beside a head of usual size.
@@ -99,6 +100,7 @@ struct Parked {
     head: Box<[u8]>,
     rest: Box<[u8]>,
     note: Box<[u8]>,
+    trace: Option<Trace>,
 }
 
 impl Parked {
@@ -108,6 +110,7 @@ impl Parked {
             head: exchange.up.out.head.as_slice().into(),
             rest: exchange.inbound.filled().into(),
             note: exchange.note.as_slice().into(),
+            trace: exchange.trace,
         };
         put(Box::new(std::mem::replace(exchange, Exchange::hollow())));
         parked
@@ -118,6 +121,7 @@ impl Parked {
         fresh.begin();
         fresh.up.out.head.extend_from_slice(&self.head);
         fresh.note.extend_from_slice(&self.note);
+        fresh.trace = self.trace;
         let spare = fresh.inbound.spare();
         // It came out of a buffer of the same size.
         let length = self.rest.len().min(spare.len());

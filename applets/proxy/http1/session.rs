@@ -27,6 +27,7 @@ use crate::peer::{ClientCertificate, Peer};
 use crate::route::{Action, Injection, Route};
 use crate::snapshot::Listener;
 use crate::stats::{Ended, Numbers};
+use crate::traces::Trace;
 use crate::wire::Stream;
 use crate::worker::{Exchange, View, Worker};
 
@@ -167,7 +168,12 @@ impl<'a, W: Asker> Session<'a, W> {
             retry_after: 0,
             apart: false,
         };
-        if self.worker.shared.log.is_on() || view.judges(Point::Log) {
+        let follows = self.worker.shared.traces.mode();
+        if follows.is_on() {
+            let Worker { ids, dice, .. } = &**self.worker;
+            self.exchange.trace = Some(Trace::of(follows, bytes, &self.exchange.fields, ids, dice));
+        }
+        if self.worker.shared.log.is_on() || view.judges(Point::Log) || self.is_told() {
             self.note(head);
         }
         self.exchange.judge = view.judge();
@@ -392,6 +398,12 @@ impl<'a, W: Asker> Session<'a, W> {
         }
     }
 
+    /// True if a collector is told of the request.
+    fn is_told(&self) -> bool {
+        let is_sampled = self.exchange.trace.is_some_and(|trace| trace.is_sampled);
+        is_sampled && self.worker.shared.traces.mode().tells()
+    }
+
     /// Keeps what the log says of a request.
     fn note(&mut self, head: &RequestHead) {
         let Exchange { inbound, fields, note, .. } = &mut *self.exchange;
@@ -414,7 +426,7 @@ impl<'a, W: Asker> Session<'a, W> {
         mut asked: Asked,
     ) -> Next {
         let limit = listener.settings.max_body.map_or(u64::MAX, |size| size.0);
-        let Exchange { inbound, fields, up, .. } = &mut *self.exchange;
+        let Exchange { inbound, fields, up, trace, .. } = &mut *self.exchange;
         let bytes = &inbound.filled()[..head.length];
         if matches!(head.body, BodyKind::Length(length) if length > limit) {
             inbound.consume(head.length);
@@ -438,6 +450,7 @@ impl<'a, W: Asker> Session<'a, W> {
             scheme: self.peer.scheme(),
             forwarded: listener.settings.forwarded,
             trusted: listener.settings.trust_forwarded,
+            trace: trace.as_ref(),
         };
         write::request(&mut up.out.head, bytes, head, fields, &client, &route.request, asked.upgrades);
         inbound.consume(head.length);
@@ -607,7 +620,8 @@ impl<'a, W: Asker> Session<'a, W> {
     fn log(&self, asked: Asked, outcome: &Outcome, route: &str) {
         let sink = &self.worker.shared.log;
         let judge = self.exchange.judge.as_ref().filter(|judge| judge.asks(Point::Log));
-        if !sink.is_on() && judge.is_none() {
+        let is_told = self.is_told();
+        if !sink.is_on() && judge.is_none() && !is_told {
             return;
         }
         let mut text = [0; 64];
@@ -630,7 +644,13 @@ impl<'a, W: Asker> Session<'a, W> {
             route,
             endpoint: &text[..endpoint],
             fault: outcome.fault.map_or("", Fault::word),
+            trace: self.exchange.trace.as_ref(),
         };
+        if let Some(trace) = self.exchange.trace.as_ref().filter(|_| is_told) {
+            let (queue, now) = (&self.worker.shared.traces.queue, self.worker.shared.clock.wall());
+            let lost = self.worker.spans.borrow_mut().add(queue, trace, &line, now);
+            self.worker.cells().spans_lost.add(lost);
+        }
         if judge.is_some_and(|judge| !judge.log(&line)) || !sink.is_on() {
             return;
         }

@@ -7,6 +7,7 @@ use super::request::{BodyKind, RequestHead};
 use super::response::ResponseHead;
 use crate::config::Forwarded;
 use crate::route::Edits;
+use crate::traces::Trace;
 
 /// Who asked, and what the server is told of it.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Client<'a> {
     pub forwarded: Forwarded,
     /// What the client itself was told is passed on.
     pub trusted: bool,
+    /// The trace it belongs to, where requests are followed.
+    pub trace: Option<&'a Trace>,
 }
 
 /// Writes the head of a request for the server.
@@ -73,6 +76,8 @@ pub(super) fn request(
             Known::ForwardedX if client.trusted => told_x = true,
             Known::ForwardedFor | Known::Forwarded if client.trusted => {}
             Known::Via => {}
+            Known::TraceParent if client.trace.is_none() => {}
+            Known::TraceState if client.trace.is_none_or(|trace| trace.keeps_state) => {}
             _ => continue,
         }
         if head.nominates && nominated(bytes, fields, name) || edits.removes(name) {
@@ -106,6 +111,9 @@ pub(super) fn request(
         let (open, close): (&[u8], &[u8]) = if quoted { (b"\"[", b"]\"") } else { (b"", b"") };
         parts(out, &[b"for=", open, client.address.as_bytes(), close]);
         parts(out, &[b";proto=", client.scheme.as_bytes(), b"\r\n"]);
+    }
+    if let Some(trace) = client.trace {
+        out.extend_from_slice(&trace.line());
     }
     let version: &[u8] = match head.minor {
         0 => b"via: 1.0",
@@ -242,7 +250,7 @@ mod tests {
     fn sent(head: &str, forwarded: Forwarded, trusted: bool, edits: &Edits) -> String {
         let (bytes, mut fields) = (head.as_bytes(), Vec::new());
         let parsed = RequestHead::parse(bytes, &mut fields).unwrap();
-        let client = Client { address: "::1", scheme: "http", forwarded, trusted };
+        let client = Client { address: "::1", scheme: "http", forwarded, trusted, trace: None };
         let mut out = Vec::new();
         let upgrade = parsed.upgrades_to(bytes, &["websocket".to_owned()]);
         request(&mut out, bytes, &parsed, &fields, &client, edits, upgrade);

@@ -225,6 +225,7 @@ fn log(worker: &Worker, passed: &Passed, began: Duration, name: Option<&str>, en
         route: ended.cluster.as_ref().map_or("", |cluster| &cluster.name),
         endpoint: endpoint.as_bytes(),
         fault: ended.fault.map_or("", Fault::word),
+        trace: None,
     };
     let lost = worker.log.borrow_mut().add(sink, &mut worker.dates.borrow_mut(), &line);
     cells.lines_lost.add(lost);

@@ -213,6 +213,8 @@ type All = Arc<Mutex<HashMap<Name, Arc<Objective>>>>;
 
 /// A metric's name, what it is, and where it comes from.
 type Shown<F> = (&'static str, &'static str, F);
+type Count = fn(&Objective) -> u64;
+type Tell = fn(Standing) -> f64;
 
 /// The objectives of all routes that have some: they outlive snapshots.
 pub struct Objectives {
@@ -232,7 +234,7 @@ impl Objectives {
     /// None yet; shown by `metrics`.
     pub fn new(metrics: &Metrics, workers: usize) -> Objectives {
         let routes = All::default();
-        let counts: [Shown<fn(&Objective) -> u64>; 3] = [
+        let counts: [Shown<Count>; 3] = [
             ("edgekit_proxy_objective_good_total", "Requests answered well.", |one| one.events().good),
             ("edgekit_proxy_objective_bad_total", "Requests answered badly, or late.", |one| {
                 one.events().bad
@@ -249,7 +251,7 @@ impl Objectives {
                 sorted(&shown).iter().for_each(|(name, one)| rows.count(&[("route", name)], read(one)));
             });
         }
-        let numbers: [Shown<fn(Standing) -> f64>; 2] = [
+        let numbers: [Shown<Tell>; 2] = [
             (
                 "edgekit_proxy_error_budget_left_ratio",
                 "What is left of the budget; below 0, overdrawn.",

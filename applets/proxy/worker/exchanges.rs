@@ -10,6 +10,7 @@ use super::free::Free;
 use crate::buffer::Buffer;
 use crate::http1::{Field, Pump};
 use crate::judge::Judge;
+use crate::traces::Trace;
 
 /// Buffers and tables of one exchange.
 #[derive(Default)]
@@ -26,6 +27,8 @@ pub struct Exchange {
     pub fields: Vec<Field>,
     /// What the access log says of the request.
     pub note: Vec<u8>,
+    /// Its place in a trace, where requests are followed.
+    pub trace: Option<Trace>,
     /// Who judges it, if anybody does.
     pub judge: Option<Rc<dyn Judge>>,
     /// Counted as long as it is in use.
@@ -51,6 +54,7 @@ impl Exchange {
             down: Pump::default(),
             fields: Vec::new(),
             note: Vec::new(),
+            trace: None,
             seat: None,
             judge: None,
         }
@@ -59,6 +63,7 @@ impl Exchange {
     /// Forgets the request before; what is in the buffers stays.
     pub fn begin(&mut self) {
         self.note.clear();
+        self.trace = None;
         self.up.clear();
         self.down.clear();
     }

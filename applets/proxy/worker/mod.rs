@@ -45,6 +45,7 @@ use crate::route::{Action, Route};
 use crate::secure::Spares;
 use crate::snapshot::{Cluster, Listener, Snapshot, SnapshotCell};
 use crate::stats::{Numbers, Stats, Tally, WorkerCells};
+use crate::traces::{Ids, Spans, Traces};
 use crate::upstream::Pool;
 
 /// How often idle connections to endpoints and waiting log lines are looked after.
@@ -72,6 +73,8 @@ pub struct Shared {
     pub memory: Memory,
     /// Where the access log goes.
     pub log: LogSink,
+    /// Which requests are followed.
+    pub traces: Traces,
     /// Connections of clients, now.
     pub open: AtomicUsize,
     /// As many as there may be.
@@ -208,6 +211,10 @@ pub struct Worker {
     pub(crate) seats: AnySeats,
     /// Its lines for the access log.
     pub log: RefCell<LogLines>,
+    /// Its spans for the collector.
+    pub spans: RefCell<Spans>,
+    /// Its names for traces.
+    pub ids: Ids,
     /// The time as text.
     pub dates: RefCell<Dates>,
     /// Its chance.
@@ -269,6 +276,8 @@ pub(crate) async fn run(
         pipes: Pipes::default(),
         seats: AnySeats::default(),
         log: RefCell::default(),
+        spans: RefCell::default(),
+        ids: Ids::new(seed(&shared, index)),
         dates: RefCell::new(Dates::new(shared.clock.clone())),
         dice: Dice::new(seed(&shared, index)),
         mirrors: Rc::default(),
@@ -324,7 +333,7 @@ async fn chores(worker: &Rc<Worker>) {
             let next = worker.timers.turn(context.waker());
             let now = worker.timers.now();
             worker.spare_memory();
-            let waits = worker.pool.len() > 0 || !worker.log.borrow().is_empty();
+            let waits = worker.pool.len() > 0 || worker.has_lines();
             let mut busy = worker.connections.get() > 0 || waits;
             if now >= due {
                 due = now + CHORES;
@@ -422,6 +431,13 @@ impl Worker {
     fn flush_log(&self) {
         let lost = self.log.borrow_mut().flush(&self.shared.log);
         self.cells().lines_lost.add(lost);
+        let lost = self.spans.borrow_mut().flush(&self.shared.traces.queue);
+        self.cells().spans_lost.add(lost);
+    }
+
+    /// True if lines or spans wait to be handed over.
+    fn has_lines(&self) -> bool {
+        !self.log.borrow().is_empty() || !self.spans.borrow().is_empty()
     }
 
     /// How long an idle connection is kept: while draining, no longer than it takes to notice.

@@ -9,6 +9,7 @@
 mod client;
 mod download;
 mod files;
+mod otlp;
 mod part;
 mod peers;
 mod proxy;
