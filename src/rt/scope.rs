@@ -172,13 +172,19 @@ impl Scope {
     }
 }
 
+/// What a worker hears of at once, about as many as it goes on with before it listens again: when
+/// thousands of sockets have something to say, the queue of tasks, which never shrinks, stays short.
+const EVENTS: usize = 64;
+
 /// What a worker does, made on its own thread.
 type Work = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<(), Error>>>> + Send>;
 
 fn run_worker(work: Work, stopped: oneshot::Receiver<()>) -> Result<(), Error> {
     // Local: tasks of a worker stay on its thread, with neither atomics nor a second scheduler for it.
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_io_events_per_tick(EVENTS)
+        .build_local(LocalOptions::default())?;
     runtime.block_on(async move {
         tokio::select! {
             result = work() => result,
