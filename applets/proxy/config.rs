@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use crate::balance::HashKey;
 use crate::health::{HealthCheck, Outlier};
 use crate::l4::Passage;
+use crate::log::Template;
 use crate::objective::Promise;
 use crate::resilience::{Limits, RateLimit, Retry, Shed};
 use crate::route::{
@@ -245,6 +246,8 @@ edgekit_core::config! {
         live path: Option<PathBuf>, like "/var/log/edgekit/access.log";
         /// How a line looks
         live format: LogFormat = "text";
+        /// A line of your own instead, of time client identity method target path query host agent status sent duration_ms route endpoint fault trace
+        live template: Option<Template>, like "$client $method $path $status ${header:referer}";
     }
 }
 
@@ -460,6 +463,14 @@ static WEIGHTED: Format = Format {
     read: |text| reading(Weighted::parse(text).map(|share| share.to_string())),
 };
 
+static TEMPLATE: Format = Format {
+    name: "a line of the access log",
+    shape: "$client $method $path $status ${header:referer}",
+    pattern: "",
+    numbers: false,
+    read: |text| reading(Template::parse(text).map(|template| template.to_string())),
+};
+
 static PERCENT: Format = Format {
     name: "a share",
     shape: "5% or 0.5%",
@@ -493,6 +504,7 @@ text_type!(Pattern, &PATTERN, |text| Pattern::parse(text).ok());
 text_type!(HeaderTest, &HEADER_TEST, |text| HeaderTest::parse(text).ok());
 text_type!(QueryTest, &QUERY_TEST, |text| QueryTest::parse(text).ok());
 text_type!(Weighted, &WEIGHTED, |text| Weighted::parse(text).ok());
+text_type!(Template, &TEMPLATE, |text| Template::parse(text).ok());
 text_type!(Percent, &PERCENT, |text| Percent::parse(text).ok());
 text_type!(Authority, &AUTHORITY, |text| Authority::parse(text).ok());
 

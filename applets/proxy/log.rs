@@ -3,14 +3,19 @@
 //! A worker collects lines in memory of its own and hands them over in large pieces, at the latest
 //! after a second. A disk that cannot follow costs lines, which are counted, and never a request.
 
+mod template;
+
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use edgekit_core::{Error, ErrorContext};
 use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use template::Template;
 
 use crate::config::{AccessLog, LogFormat};
 use crate::dates::Dates;
@@ -22,13 +27,20 @@ const PIECE: usize = 32 * 1024;
 /// Pieces that may wait for the disk.
 const WAITING: usize = 64;
 
+/// How a line looks.
+const NONE: u64 = 0;
+const TEXT: u64 = 1;
+const JSON: u64 = 2;
+const TEMPLATE: u64 = 3;
+
 /// What a line says.
 pub struct Line<'a> {
     /// Address of the client.
     pub client: &'a str,
     /// Whose certificate it proved to have; empty without one.
     pub identity: &'a str,
-    /// Method, target, host and user agent, each ended by a zero byte; empty if the head was refused.
+    /// Method, target, host, user agent and the headers a template wants, each ended by a zero byte; empty if
+    /// the head was refused.
     pub note: &'a [u8],
     /// The status it was answered with; 0 for none.
     pub status: u16,
@@ -52,6 +64,11 @@ impl<'a> Line<'a> {
         let mut words = self.note.split(|byte| *byte == 0);
         std::array::from_fn(|_| words.next().unwrap_or_default())
     }
+
+    /// Of the headers a template wants, the one at this position; empty if it was not there.
+    fn header(&self, at: usize) -> &'a [u8] {
+        self.note.split(|byte| *byte == 0).nth(4 + at).unwrap_or_default()
+    }
 }
 
 /// What the writer is told.
@@ -64,7 +81,9 @@ enum Message {
 
 /// Where workers hand their lines over.
 pub struct LogSink {
-    mode: AtomicU8,
+    /// 0 for none, else how a line looks in the lower byte, above it a number that says it is new.
+    mode: AtomicU64,
+    template: Mutex<Arc<Template>>,
     sender: mpsc::Sender<Message>,
 }
 
@@ -76,7 +95,8 @@ pub(crate) struct LogWriter {
 /// Both ends; nothing is logged until [`LogSink::open`].
 pub(crate) fn channel() -> (LogSink, LogWriter) {
     let (sender, receiver) = mpsc::channel(WAITING);
-    (LogSink { mode: AtomicU8::new(0), sender }, LogWriter { receiver })
+    let sink = LogSink { mode: AtomicU64::new(0), template: Mutex::default(), sender };
+    (sink, LogWriter { receiver })
 }
 
 impl LogSink {
@@ -89,14 +109,18 @@ impl LogSink {
             Some(path) => Some(open(path).with_context(|| format!("cannot open '{}'", path.display()))?),
             None => None,
         };
-        let mode = match (&file, settings.format) {
-            (None, _) => 0,
-            (Some(_), LogFormat::Text) => 1,
-            (Some(_), LogFormat::Json) => 2,
+        let mode = match (&file, settings.format, &settings.template) {
+            (None, ..) => NONE,
+            (Some(_), _, Some(_)) => TEMPLATE,
+            (Some(_), LogFormat::Text, None) => TEXT,
+            (Some(_), LogFormat::Json, None) => JSON,
         };
+        let template = Arc::new(settings.template.clone().unwrap_or_default());
         // A writer that is gone ends the service anyway.
         drop(self.sender.send(Message::Open(file)).await);
-        self.mode.store(mode, Ordering::Relaxed);
+        *self.template.lock().unwrap_or_else(PoisonError::into_inner) = template;
+        let number = (self.mode.load(Ordering::Relaxed) >> 8) + 1;
+        self.mode.store(number << 8 | mode, Ordering::Release);
         Ok(())
     }
 
@@ -111,7 +135,7 @@ impl LogSink {
 
     /// True if lines are wanted.
     pub fn is_on(&self) -> bool {
-        self.mode.load(Ordering::Relaxed) > 0
+        self.mode.load(Ordering::Relaxed) & 0xff != NONE
     }
 }
 
@@ -171,18 +195,37 @@ impl LogWriter {
 pub struct LogLines {
     text: Vec<u8>,
     count: u64,
+    /// The sink's mode when its template was taken.
+    mode: u64,
+    template: Arc<Template>,
 }
 
 impl LogLines {
     /// Adds a line, and hands over if there are enough. Gives how many lines were lost.
     pub fn add(&mut self, sink: &LogSink, dates: &mut Dates, line: &Line<'_>) -> u64 {
-        match sink.mode.load(Ordering::Relaxed) {
-            0 => return 0,
-            1 => text(&mut self.text, dates, line),
-            _ => json(&mut self.text, dates, line),
+        self.look(sink);
+        match self.mode & 0xff {
+            NONE => return 0,
+            TEXT => text(&mut self.text, dates, line),
+            JSON => json(&mut self.text, dates, line),
+            _ => self.template.write(&mut self.text, dates, line),
         }
         self.count += 1;
         if self.text.len() >= PIECE { self.flush(sink) } else { 0 }
+    }
+
+    fn look(&mut self, sink: &LogSink) {
+        let mode = sink.mode.load(Ordering::Acquire);
+        if mode != self.mode {
+            self.mode = mode;
+            self.template = sink.template.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        }
+    }
+
+    /// Headers of requests that lines want to name, in lower case.
+    pub fn headers(&mut self, sink: &LogSink) -> &[String] {
+        self.look(sink);
+        self.template.headers()
     }
 
     /// Hands over what is there; gives how many lines found no room.
@@ -332,11 +375,11 @@ mod tests {
     use super::*;
     use edgekit_core::Clock;
 
-    fn line() -> Line<'static> {
+    pub(super) fn line() -> Line<'static> {
         Line {
             client: "::1",
             identity: "",
-            note: b"GET\0/a?b\0example.com\0x\"\n\xff\0",
+            note: b"GET\0/a?b\0example.com\0x\"\n\xff\x007\0\0",
             status: 200,
             sent: 1234,
             took: Duration::from_micros(1_045),
@@ -366,7 +409,7 @@ mod tests {
     #[test]
     fn a_disk_that_cannot_follow_costs_counted_lines() {
         let (sink, _writer) = channel();
-        sink.mode.store(1, Ordering::Relaxed);
+        sink.mode.store(TEXT, Ordering::Relaxed);
         let mut dates = Dates::new(Clock::fixed(Duration::ZERO));
         let (mut lines, mut lost) = (LogLines::default(), 0);
         for _ in 0..40_000 {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use edgekit_core::config::{Loaded, Named, Problem, Problems};
 use edgekit_core::{Error, text};
 
-use crate::config::{Config, Introduction, Protocol, Route, Spoken};
+use crate::config::{Config, Introduction, LogFormat, Protocol, Route, Spoken};
 use crate::health::Kind;
 use crate::route::clash;
 use crate::snapshot::{Address, Endpoint, Name, Resources, Seat};
@@ -87,6 +87,10 @@ pub(crate) fn checked(loaded: &Loaded) -> Result<Config, Problems> {
         }
     }
     traces::check(loaded, &config.tracing, &mut problems);
+    if config.access_log.template.is_some() && config.access_log.format == LogFormat::Json {
+        let problem = loaded.problem("access_log.template", "lines are JSON, or as the template says");
+        problems.push(problem.hint("leave 'format' out; a template may look like JSON itself"));
+    }
     same_matches(loaded, &config, &mut problems);
     problems.or(config)
 }

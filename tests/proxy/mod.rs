@@ -14,6 +14,7 @@ mod origin;
 mod resilience;
 mod rotate;
 mod routing;
+mod seeing;
 mod tls;
 mod traces;
 mod world;

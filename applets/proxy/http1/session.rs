@@ -415,6 +415,13 @@ impl<'a, W: Asker> Session<'a, W> {
             note.extend_from_slice(part);
             note.push(0);
         }
+        for wanted in self.worker.log.borrow_mut().headers(&self.worker.shared.log) {
+            let named = |name: Span| name.of(bytes).eq_ignore_ascii_case(wanted.as_bytes());
+            if let Some(field) = fields.iter().find(|field| named(field.name)) {
+                note.extend_from_slice(field.value.of(bytes));
+            }
+            note.push(0);
+        }
     }
 
     async fn forward(
