@@ -88,7 +88,12 @@ pub(crate) struct Proxy {
     draining: watch::Sender<bool>,
     alive: Arc<AtomicUsize>,
     running: Option<Running>,
+    /// What the process before this one handed over.
+    inherited: Vec<u8>,
 }
+
+/// How that is written today: this number, then the keys of tickets.
+const HANDED: u8 = 1;
 
 struct Running {
     shared: Arc<Shared>,
@@ -103,7 +108,16 @@ struct Running {
 impl Proxy {
     pub(crate) fn new(source: Source, good: Arc<Mutex<Good>>, names: Vec<Name>, workers: usize) -> Proxy {
         let (draining, _) = watch::channel(false);
-        Proxy { source, good, names, workers, draining, alive: Arc::default(), running: None }
+        Proxy {
+            source,
+            good,
+            names,
+            workers,
+            draining,
+            alive: Arc::default(),
+            running: None,
+            inherited: Vec::new(),
+        }
     }
 
     fn good(&self) -> MutexGuard<'_, Good> {
@@ -148,6 +162,10 @@ impl Proxy {
             (access_log.clone(), tracing.clone(), *max_rss, self.resources(&good, None))
         };
         let (traces, exporter) = Traces::new(scope.metrics().clone());
+        if let Some((&HANDED, tickets)) = self.inherited.split_first() {
+            resources.materials.import_tickets(tickets);
+        }
+        self.inherited = Vec::new();
         let (sink, writer) = log::channel();
         let (materials, kept) = watch::channel(resources.materials.clone());
         scope.spawn(secure::keep(kept));
@@ -184,13 +202,14 @@ impl Proxy {
         let mut sockets: Vec<Vec<(Name, TcpListener)>> = (0..self.workers).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
         for name in &self.names {
-            for (index, own) in sockets.iter_mut().enumerate() {
-                let mut opened = scope.ports().listeners(&port(name))?;
-                let socket = opened.swap_remove(index % opened.len());
-                if index == 0 {
-                    addresses.push((name.clone(), socket.local_addr()?.to_string()));
-                }
-                own.push((name.clone(), socket));
+            let opened = scope.ports().listeners(&port(name))?;
+            if let Some(first) = opened.first() {
+                addresses.push((name.clone(), first.local_addr()?.to_string()));
+            }
+            // Those of a process before us may be more than there are workers, or fewer: clients wait at each.
+            let turns = opened.len().max(self.workers);
+            for (index, socket) in opened.iter().cycle().take(turns).enumerate() {
+                sockets[index % self.workers].push((name.clone(), socket.try_clone()?));
             }
         }
         for (index, own) in sockets.into_iter().enumerate() {
@@ -289,6 +308,19 @@ impl Service for Proxy {
                 }
             }
         })
+    }
+
+    fn handover(&self) -> Option<Vec<u8>> {
+        let materials = self.running.as_ref().map(|running| running.shared.snapshot.get());
+        let mut state = vec![HANDED];
+        if let Some(snapshot) = materials {
+            state.extend(snapshot.resources().materials.export_tickets());
+        }
+        Some(state)
+    }
+
+    fn inherit(&mut self, state: Vec<u8>) {
+        self.inherited = state;
     }
 
     fn status(&self) -> Value {

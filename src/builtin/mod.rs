@@ -16,6 +16,7 @@ mod pager;
 mod reload;
 mod roff;
 mod status;
+mod upgrade;
 mod version;
 
 use edgekit_core::Applet;
@@ -24,12 +25,13 @@ pub(crate) use help::HELP;
 pub(crate) use version::VERSION;
 
 /// The built-in commands, in the order help shows them.
-pub static BUILTINS: [&Applet; 11] = [
+pub static BUILTINS: [&Applet; 12] = [
     &help::HELP,
     &man::MAN,
     &list::LIST,
     &status::STATUS,
     &reload::RELOAD,
+    &upgrade::UPGRADE,
     &log_level::LOG_LEVEL,
     &config::CONFIG,
     &install::INSTALL,

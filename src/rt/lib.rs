@@ -8,6 +8,7 @@ pub mod caps;
 pub mod child;
 pub mod control;
 mod daemon;
+mod handover;
 pub mod host;
 mod last_good;
 pub mod log;

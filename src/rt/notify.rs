@@ -50,6 +50,11 @@ impl Notify {
         self.send(&format!("RELOADING=1\nMONOTONIC_USEC={}", clock.monotonic().as_micros()));
     }
 
+    /// Another process serves from now on: what the manager watches is that one.
+    pub(crate) fn succeeded_by(&self, pid: u32) {
+        self.send(&format!("MAINPID={pid}\nREADY=1"));
+    }
+
     pub(crate) fn stopping(&self) {
         self.send("STOPPING=1");
     }

@@ -28,6 +28,16 @@ pub trait Service: Send {
     /// Accepts nothing new and finishes what runs, within `deadline`; what is left then is dropped.
     fn drain(&mut self, deadline: Duration) -> BoxFuture<'_, ()>;
 
+    /// What a process that takes over from this one needs of this service beside its sockets, such as keys it has
+    /// given to clients; only the service reads it, in this release or a later one. `None`: it cannot run
+    /// in two processes at a time, and so cannot be handed over.
+    fn handover(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// What the process before this one handed over for this service; told before the first start.
+    fn inherit(&mut self, _state: Vec<u8>) {}
+
     /// What `edgekit status` shows beside the Host's own lines: a JSON object.
     fn status(&self) -> Value;
 }

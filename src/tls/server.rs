@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_lc_rs::digest;
 use edgekit_core::Clock;
 use rustls::KeyLogFile;
 use rustls::server::NoServerSessionStorage;
+use zeroize::Zeroizing;
 
 use crate::chain::Usage;
 use crate::error::{Error, Problem};
@@ -18,6 +20,9 @@ use crate::swap::Swap;
 use crate::tickets::{ROTATION, Tickets};
 use crate::time::ClockTime;
 use crate::trust::{Anchors, Held, Trust, TrustStatus};
+
+/// Length of what tells one trust from another.
+const DIGEST: usize = digest::SHA256_OUTPUT_LEN;
 
 /// The oldest protocol accepted or offered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -147,6 +152,50 @@ impl Server {
     /// How the trust in its clients' issuers is doing; none if clients are not asked.
     pub fn trust(&self) -> Option<TrustStatus> {
         self.anchors.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Held::status)
+    }
+
+    /// The keys of its tickets, for a process that takes over on this machine; none without tickets. They are for
+    /// whoever trusts the same authorities: a resumed session is not verified again.
+    pub fn export_tickets(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let keys = self.tickets.as_ref()?.export();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(DIGEST + keys.len()));
+        bytes.extend_from_slice(&self.trusted());
+        bytes.extend_from_slice(&keys);
+        Some(bytes)
+    }
+
+    /// Goes on with keys of another process. False if it trusted others, or writes them in another way: clients
+    /// then make full handshakes.
+    pub fn import_tickets(&self, bytes: &[u8]) -> bool {
+        let (Some(tickets), Some((trusted, keys))) = (&self.tickets, bytes.split_first_chunk::<DIGEST>())
+        else {
+            return false;
+        };
+        *trusted == self.trusted() && tickets.import(keys)
+    }
+
+    /// Tells trust in clients from other trust.
+    fn trusted(&self) -> [u8; DIGEST] {
+        let mut sum = digest::Context::new(&digest::SHA256);
+        let mut add = |bytes: &[u8]| {
+            sum.update(&(bytes.len() as u64).to_be_bytes());
+            sum.update(bytes);
+        };
+        if let Some(clients) = &self.options.clients {
+            add(&[u8::from(clients.required)]);
+            clients.names.iter().for_each(|name| add(format!("{name:?}").as_bytes()));
+        }
+        if let Some(held) = &*self.anchors.lock().unwrap_or_else(PoisonError::into_inner) {
+            for root in &held.anchors.roots.roots {
+                add(&root.subject);
+                add(&root.subject_public_key_info);
+                add(root.name_constraints.as_deref().unwrap_or_default());
+            }
+            held.anchors.crls.iter().for_each(|list| add(list));
+        }
+        let mut digest = [0; DIGEST];
+        digest.copy_from_slice(sum.finish().as_ref());
+        digest
     }
 
     fn refresh_trust(&self, clients: &ClientAuth) -> Result<Option<Report>, Error> {

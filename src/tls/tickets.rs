@@ -19,6 +19,9 @@ pub const ROTATION: Duration = Duration::from_secs(6 * 3600);
 
 const NAME: usize = 16;
 const NONCE: usize = 12;
+const SECRET: usize = 32;
+/// How keys are written for another process today.
+const FORMAT: u8 = 1;
 
 /// Makes and reads tickets.
 pub struct Tickets {
@@ -38,17 +41,23 @@ struct Keys {
 struct Key {
     /// Tells which key a ticket is of; random, and sent in the clear.
     name: [u8; NAME],
+    /// For the process that takes over from this one.
+    secret: Zeroizing<[u8; SECRET]>,
     cipher: RandomizedNonceKey,
 }
 
 impl Key {
     /// `None` if the system has no randomness to give.
     fn new() -> Option<Arc<Key>> {
-        let (mut name, mut secret) = ([0; NAME], Zeroizing::new([0; 32]));
+        let (mut name, mut secret) = ([0; NAME], Zeroizing::new([0; SECRET]));
         rand::fill(&mut name).ok()?;
         rand::fill(&mut secret[..]).ok()?;
+        Key::of(name, secret)
+    }
+
+    fn of(name: [u8; NAME], secret: Zeroizing<[u8; SECRET]>) -> Option<Arc<Key>> {
         let cipher = RandomizedNonceKey::new(&AES_256_GCM, &secret[..]).ok()?;
-        Some(Arc::new(Key { name, cipher }))
+        Some(Arc::new(Key { name, secret, cipher }))
     }
 
     /// name ‖ nonce ‖ ciphertext ‖ tag; the name is authenticated with the rest.
@@ -83,6 +92,43 @@ impl Tickets {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         // Without randomness for a new key the old one goes all the same: no tickets until the next one.
         *keys = Keys { current: Key::new(), previous: None, since: self.clock.boot() };
+    }
+
+    /// The keys, for a process that takes over on this machine: secrets, for its eyes alone. The format, the age of
+    /// the machine when the first key was made (8 bytes, nanoseconds), then name and secret of each key.
+    pub fn export(&self) -> Zeroizing<Vec<u8>> {
+        drop(self.keys());
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        // Grown in place it would leave pieces of itself behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(1 + 8 + 2 * (NAME + SECRET)));
+        bytes.push(FORMAT);
+        bytes.extend_from_slice(&u64::try_from(keys.since.as_nanos()).unwrap_or(u64::MAX).to_be_bytes());
+        for key in [&keys.current, &keys.previous].into_iter().flatten() {
+            bytes.extend_from_slice(&key.name);
+            bytes.extend_from_slice(&key.secret[..]);
+        }
+        bytes
+    }
+
+    /// Goes on with the keys of another process. False if they are written in another way; nothing changes then.
+    pub fn import(&self, bytes: &[u8]) -> bool {
+        let Some((head, rest)) = bytes.split_first_chunk::<9>().filter(|(head, _)| head[0] == FORMAT) else {
+            return false;
+        };
+        let (pieces, _) = rest.as_chunks::<{ NAME + SECRET }>();
+        let mut read = pieces.iter().map(|piece| {
+            let (mut name, mut secret) = ([0; NAME], Zeroizing::new([0; SECRET]));
+            name.copy_from_slice(&piece[..NAME]);
+            secret.copy_from_slice(&piece[NAME..]);
+            Key::of(name, secret)
+        });
+        let (Some(Some(current)), previous) = (read.next(), read.next().flatten()) else { return false };
+        let [_, since @ ..] = *head;
+        // A moment that has not been yet is none of this machine's.
+        let since = Duration::from_nanos(u64::from_be_bytes(since)).min(self.clock.boot());
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        *keys = Keys { current: Some(current), previous, since };
+        true
     }
 
     /// The keys of now: the one to make tickets with, and the one before it.
@@ -156,6 +202,33 @@ mod tests {
         assert_eq!(tickets.decrypt(&second).as_deref(), Some(&b"second"[..]));
         at(&mut tickets, 100);
         assert_eq!(tickets.decrypt(&second), None);
+    }
+
+    #[test]
+    fn another_process_reads_what_this_one_made() {
+        let clock = |hours: u64| Clock::fixed(Duration::from_secs(hours * 3600));
+        let mut old = Tickets::new(ROTATION, clock(100)).unwrap();
+        let first = old.encrypt(b"first").unwrap();
+        at(&mut old, 107);
+        let second = old.encrypt(b"second").unwrap();
+        let mut new = Tickets::new(ROTATION, clock(107)).unwrap();
+        assert_eq!(new.decrypt(&second), None);
+        assert!(new.import(&old.export()));
+        assert_eq!(new.decrypt(&first).as_deref(), Some(&b"first"[..]));
+        assert_eq!(old.decrypt(&new.encrypt(b"third").unwrap()).as_deref(), Some(&b"third"[..]));
+        // The keys grow no younger by it.
+        at(&mut new, 114);
+        assert_eq!(new.decrypt(&first), None);
+        assert_eq!(new.decrypt(&second).as_deref(), Some(&b"second"[..]));
+        let keys = old.export();
+        let mut later = keys.clone();
+        later[0] = 2;
+        assert!(!new.import(&later) && !new.import(&keys[..20]) && !new.import(&[]));
+        assert_eq!(new.decrypt(&second).as_deref(), Some(&b"second"[..]));
+        // What a later release adds is passed over.
+        let mut longer = keys.to_vec();
+        longer.push(7);
+        assert!(new.import(&longer));
     }
 
     #[test]

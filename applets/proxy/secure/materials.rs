@@ -225,6 +225,40 @@ fn refused(loaded: &Loaded, table: &str, keys: Keys<'_>, error: &edgekit_tls::Er
 }
 
 impl Materials {
+    /// The keys of all tickets, for a process that takes over: name and keys of each listener, lengths (16 bits, big
+    /// end first) before both. They are secrets.
+    pub(crate) fn export_tickets(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (name, termination) in &self.terminations {
+            let keys = termination.0.export_tickets();
+            let keys = keys.as_ref().map_or(&[][..], |keys| keys.as_slice());
+            for part in [name.as_bytes(), keys] {
+                bytes.extend_from_slice(&u16::try_from(part.len()).unwrap_or(0).to_be_bytes());
+                bytes.extend_from_slice(&part[..usize::from(u16::try_from(part.len()).unwrap_or(0))]);
+            }
+        }
+        bytes
+    }
+
+    /// Goes on with keys of the process before. What is not of a listener of ours, or of one that trusts others
+    /// now, is passed over: its clients make a full handshake.
+    pub(crate) fn import_tickets(&self, mut bytes: &[u8]) {
+        let mut part = || {
+            let (length, rest) = bytes.split_first_chunk::<2>()?;
+            let (part, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+            bytes = rest;
+            Some(part)
+        };
+        while let (Some(name), Some(keys)) = (part(), part()) {
+            let found = std::str::from_utf8(name).ok().and_then(|name| self.terminations.get(name));
+            if let Some(termination) = found
+                && !termination.0.import_tickets(keys)
+            {
+                tracing::debug!(listener = %String::from_utf8_lossy(name), "its sessions are not resumed");
+            }
+        }
+    }
+
     fn all(&self) -> impl Iterator<Item = &dyn Material> {
         let servers = self.terminations.values().map(|one| &*one.0 as &dyn Material);
         servers.chain(self.originations.values().map(|one| &*one.client as &dyn Material))

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use super::{View, Worker};
 use crate::config::{Preface, Spoken};
@@ -24,6 +25,9 @@ use crate::{http1, http2};
 /// What accept(2) gets to find descriptors or memory again.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Who is let in at the last moment, at most: as many as may wait.
+const LAST_ONES: usize = 4096;
+
 /// Keeps the calling thread on one of the CPUs it may run on, the next for each worker: what a
 /// connection needs stays in one cache. A machine that refuses it serves as well.
 pub(super) fn pin_to_cpu(index: usize) {
@@ -37,11 +41,21 @@ pub(super) fn pin_to_cpu(index: usize) {
     }
 }
 
-/// Accepts until it is dropped.
-pub(super) async fn accept(worker: Rc<Worker>, socket: usize, listener: TcpListener) {
+/// Accepts until `drain` says that nothing more is to come. Who waits by then is let in, as the socket may be
+/// closed on those who are left.
+pub(super) async fn accept(
+    worker: Rc<Worker>,
+    socket: usize,
+    listener: TcpListener,
+    mut drain: watch::Receiver<bool>,
+) {
     let mut told = false;
     loop {
-        match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = drain.wait_for(|now| *now) => return last_ones(&worker, socket, listener),
+        };
+        match accepted {
             Ok((stream, peer)) => {
                 told = false;
                 welcome(&worker, socket, stream, peer);
@@ -55,6 +69,22 @@ pub(super) async fn accept(worker: Rc<Worker>, socket: usize, listener: TcpListe
                 }
                 tokio::time::sleep(PAUSE).await;
             }
+        }
+    }
+}
+
+/// Lets in who waits at a socket that is about to be closed: they would be reset.
+fn last_ones(worker: &Rc<Worker>, socket: usize, listener: TcpListener) {
+    let Ok(listener) = listener.into_std() else { return };
+    for _ in 0..LAST_ONES {
+        match listener.accept() {
+            Ok((stream, peer)) => {
+                let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+                let Ok(stream) = stream else { return };
+                welcome(worker, socket, stream, peer);
+            }
+            Err(error) if is_its_own_fault(&error) => {}
+            Err(_) => return,
         }
     }
 }

@@ -24,7 +24,7 @@ use std::time::Duration;
 use edgekit_core::{Clock, Error, Exit};
 use edgekit_rt::memory;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 pub(crate) use accept::Accepted;
 pub(crate) use exchanges::{Exchange, Exchanges};
@@ -292,18 +292,18 @@ pub(crate) async fn run(
     let mut tasks = JoinSet::new();
     for (number, (_, socket)) in sockets.into_iter().enumerate() {
         let listener = tokio::net::TcpListener::from_std(socket)?;
-        tasks.spawn_local(accept::accept(worker.clone(), number, listener));
+        tasks.spawn_local(accept::accept(worker.clone(), number, listener, drain.clone()));
     }
-    if index == 0 {
-        tasks.spawn_local(Checks::new(worker.clone()).run());
-    }
+    let checks = (index == 0).then(|| tasks.spawn_local(Checks::new(worker.clone()).run()));
     tokio::select! {
-        ended = tasks.join_next() => return Err(ended_early(ended)),
+        // Those that accept hear of a drain as well, maybe before we do.
+        ended = tasks.join_next() => if !*drain.borrow() { return Err(ended_early(ended)) },
         () = chores(&worker) => {}
-        told = drain.wait_for(|now| *now) => drop(told),
+        () = async { drop(drain.wait_for(|now| *now).await) } => {}
     }
-    tasks.abort_all();
     worker.draining.set(true);
+    checks.inspect(AbortHandle::abort);
+    while tasks.join_next().await.is_some() {}
     worker.timers.wake_all();
     worker.pool.clear();
     let mut left = pin!(async {

@@ -21,6 +21,7 @@ pub struct Running {
     /// Readable once it has ended.
     pidfd: AsyncFd<OwnedFd>,
     ended: Option<std::process::ExitStatus>,
+    released: bool,
 }
 
 impl Running {
@@ -34,7 +35,7 @@ impl Running {
             Ok((child.id().cast_signed(), child))
         })?;
         match watched(&child) {
-            Ok(pidfd) => Ok(Running { child, owned, pidfd, ended: None }),
+            Ok(pidfd) => Ok(Running { child, owned, pidfd, ended: None, released: false }),
             Err(error) => {
                 // The first error is what matters.
                 drop(child.kill());
@@ -52,6 +53,12 @@ impl Running {
     /// The pipes the command asked for, each once.
     pub fn pipes(&mut self) -> (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>) {
         (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take())
+    }
+
+    /// Lets it live on without us: it is neither killed nor waited for.
+    pub(crate) fn release(mut self) {
+        self.owned.abandon();
+        self.released = true;
     }
 
     /// Sends it a signal; one that has ended is left alone.
@@ -86,7 +93,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.ended.is_none() {
+        if self.ended.is_none() && !self.released {
             // It cannot be told to anybody that it had ended already.
             drop(self.signal(Signal::KILL));
             self.owned.abandon();

@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use super::wire;
 
-/// A reload may take as long as a service needs to read its files.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A reload may take as long as a service needs to read its files, an upgrade as long as a process to start.
+const PATIENCE: Duration = Duration::from_secs(45);
 /// Longest answer that is read.
 const MAX_ANSWER: u64 = 16 << 20;
 
@@ -67,7 +67,21 @@ impl Daemon {
     /// Exit 69 where nobody listens, 77 where we may not ask, 76 for an answer that makes no sense;
     /// else what the daemon says, with its hint.
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Error> {
-        let exchanged = self.exchange(method, path, body).map_err(|error| {
+        self.ask_within(method, path, body, Duration::ZERO)
+    }
+
+    /// The same, of a daemon that needs `longer` for it than for most.
+    ///
+    /// # Errors
+    /// As [`Daemon::ask`].
+    pub fn ask_within(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+        longer: Duration,
+    ) -> Result<Value, Error> {
+        let exchanged = self.exchange(method, path, body, PATIENCE + longer).map_err(|error| {
             let (kind, error) = (error.kind(), Error::from(error));
             match kind {
                 io::ErrorKind::PermissionDenied => {
@@ -104,9 +118,15 @@ impl Daemon {
         })
     }
 
-    fn exchange(&self, method: &str, path: &str, body: Option<&Value>) -> io::Result<Vec<u8>> {
+    fn exchange(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+        patience: Duration,
+    ) -> io::Result<Vec<u8>> {
         let mut stream = UnixStream::connect(&self.path)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(patience))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let body = body.map(Value::to_string).unwrap_or_default();
         let length = body.len();

@@ -5,6 +5,8 @@
 //! |---|---|
 //! | `GET /status` | the Host and each of its services |
 //! | `POST /reload`, `POST /reload/NAME` | the verdict of each service |
+//! | `POST /upgrade` | has a new process take over, `{"probation_s": 10}`: its verdict |
+//! | `POST /drain` | finishes what runs, `{"deadline_s": 30}`, and ends: how long it may take |
 //! | `GET /log-level`, `PUT /log-level` | `{"level": "info"}` |
 //! | `GET /metrics` | Prometheus text |
 //!
@@ -20,7 +22,7 @@ mod server;
 mod socket;
 mod wire;
 
-pub(crate) use server::{Asked, Routes, serve};
+pub(crate) use server::{Asked, Routes, Turn, serve};
 pub(crate) use socket::ControlSocket;
 
 /// Name of the group whose members may use control sockets.

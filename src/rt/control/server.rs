@@ -7,7 +7,7 @@ use edgekit_core::{Error, Exit};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use super::ControlSocket;
@@ -30,8 +30,22 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) enum Asked {
     /// The Host and all its services.
     Status(oneshot::Sender<Value>),
+    /// Have a new process take over; the answer is its verdict.
+    Upgrade(Duration, oneshot::Sender<Result<Value, Error>>),
+    /// Finish what runs within that time, and end.
+    Drain(Option<Duration>, oneshot::Sender<Value>),
     /// Reload one service, or all; `None` comes back if there is none of this name.
     Reload(Option<String>, oneshot::Sender<Option<Value>>),
+}
+
+/// Whose turn it is to answer on a control socket that is handed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Turn {
+    /// The process before us.
+    Waits,
+    Ours,
+    /// The process after us.
+    Left,
 }
 
 /// What the routes need.
@@ -42,15 +56,26 @@ pub(crate) struct Routes {
     pub(crate) metrics: Metrics,
 }
 
-/// Serves until dropped.
-pub(crate) async fn serve(socket: &ControlSocket, routes: Routes) -> std::io::Result<()> {
+/// Serves, when it is our turn, until dropped or until it is another's: then those who have called are answered
+/// still.
+pub(crate) async fn serve(
+    socket: &ControlSocket,
+    routes: Routes,
+    mut turn: watch::Receiver<Turn>,
+) -> std::io::Result<()> {
+    // Whoever sends is there as long as we are.
+    drop(turn.wait_for(|turn| *turn != Turn::Waits).await);
     let listener = UnixListener::from_std(socket.listener.try_clone()?)?;
     let callers = Arc::new(Semaphore::new(MAX_CALLERS));
     let group = peer::group();
     let mut calls = tokio::task::JoinSet::new();
     loop {
         let Ok(permit) = Arc::clone(&callers).acquire_owned().await else { return Ok(()) };
-        match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = turn.wait_for(|turn| *turn == Turn::Left) => break,
+        };
+        match accepted {
             Ok((stream, _)) => {
                 while calls.try_join_next().is_some() {}
                 let routes = routes.clone();
@@ -68,6 +93,9 @@ pub(crate) async fn serve(socket: &ControlSocket, routes: Routes) -> std::io::Re
             }
         }
     }
+    drop(listener);
+    while calls.join_next().await.is_some() {}
+    Ok(())
 }
 
 async fn answer(mut stream: UnixStream, group: Option<u32>, routes: &Routes) -> std::io::Result<()> {
@@ -152,13 +180,18 @@ impl Routes {
             ("/log-level", "GET") => Response::json(200, &json!({ "level": self.log.level() })),
             ("/log-level", "PUT") => self.set_level(body),
             ("/reload", "POST") => self.reload(None).await,
+            ("/upgrade", "POST") => self.upgrade(body).await,
+            ("/drain", "POST") => self.drain(body).await,
             ("/status" | "/metrics", _) => Response::wrong_method("GET"),
             ("/log-level", _) => Response::wrong_method("GET, PUT"),
-            ("/reload", _) => Response::wrong_method("POST"),
+            ("/reload" | "/upgrade" | "/drain", _) => Response::wrong_method("POST"),
             (path, method) => match path.strip_prefix("/reload/") {
                 Some(service) if method == "POST" => self.reload(Some(service.to_owned())).await,
                 Some(_) => Response::wrong_method("POST"),
-                None => Response::error(404, "there are: /status, /reload, /log-level, /metrics"),
+                None => Response::error(
+                    404,
+                    "there are: /status, /reload, /upgrade, /drain, /log-level, /metrics",
+                ),
             },
         }
     }
@@ -167,6 +200,25 @@ impl Routes {
         match self.ask(|reply| Asked::Reload(service, reply)).await {
             Some(Some(verdicts)) => Response::json(200, &verdicts),
             Some(None) => Response::error(404, "this process has no such service"),
+            None => stopping(),
+        }
+    }
+
+    async fn upgrade(&self, body: &[u8]) -> Response {
+        let probation = seconds(body, "probation_s").unwrap_or_default();
+        match self.ask(|reply| Asked::Upgrade(probation, reply)).await {
+            Some(Ok(verdict)) => Response::json(200, &verdict),
+            Some(Err(error)) => {
+                let (message, hint) = (error.to_string(), error.hint_text());
+                Response::json(200, &json!({ "verdict": "refused", "error": message, "hint": hint }))
+            }
+            None => stopping(),
+        }
+    }
+
+    async fn drain(&self, body: &[u8]) -> Response {
+        match self.ask(|reply| Asked::Drain(seconds(body, "deadline_s"), reply)).await {
+            Some(said) => Response::json(200, &said),
             None => stopping(),
         }
     }
@@ -192,6 +244,12 @@ impl Routes {
         self.host.send(question(reply)).await.ok()?;
         answer.await.ok()
     }
+}
+
+/// A time that a body asks for.
+fn seconds(body: &[u8], key: &str) -> Option<Duration> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    Duration::try_from_secs_f64(value.get(key)?.as_f64()?).ok()
 }
 
 fn stopping() -> Response {

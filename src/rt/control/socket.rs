@@ -9,20 +9,24 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use edgekit_core::{Error, ErrorContext, Exit};
 use rustix::fs::{FlockOperation, flock};
 
 use super::peer;
+use crate::handover::Control;
 
 /// A bound control socket; its files are removed when this goes.
 #[derive(Debug)]
 pub(crate) struct ControlSocket {
     path: PathBuf,
     lock_path: PathBuf,
-    /// Held, never read.
-    _lock: File,
+    /// Held, never read but for the process id in it.
+    lock: File,
     pub(super) listener: UnixListener,
+    /// Whose files they are: to be removed in the end.
+    is_ours: AtomicBool,
 }
 
 impl ControlSocket {
@@ -40,7 +44,8 @@ impl ControlSocket {
         let lock = take_lock(&lock_path).with_context(context)?;
         remove_stale(path).with_context(context)?;
         let listener = UnixListener::bind(path).with_context(context)?;
-        let socket = ControlSocket { path: path.to_owned(), lock_path, _lock: lock, listener };
+        let is_ours = AtomicBool::new(true);
+        let socket = ControlSocket { path: path.to_owned(), lock_path, lock, listener, is_ours };
         // Until the mode is set the peer check alone keeps strangers out.
         fs::set_permissions(path, Permissions::from_mode(0o660)).with_context(context)?;
         if let Some(group) = peer::group()
@@ -52,6 +57,42 @@ impl ControlSocket {
         Ok(socket)
     }
 
+    /// One that the process before us holds, and goes on to hold until [`ControlSocket::own`].
+    ///
+    /// # Errors
+    /// None but those of fcntl(2).
+    pub(crate) fn inherit(held: Control) -> Result<ControlSocket, Error> {
+        let Control { path, listener, lock } = held;
+        let listener = UnixListener::from(listener);
+        listener.set_nonblocking(true)?;
+        let (lock_path, is_ours) = (path.with_added_extension("lock"), AtomicBool::new(false));
+        // The lock belongs to the open file, which is one for both of us (flock(2)).
+        Ok(ControlSocket { path, lock_path, lock: lock.into(), listener, is_ours })
+    }
+
+    /// Takes it over for good.
+    pub(crate) fn own(&self) {
+        if !self.is_ours.swap(true, Ordering::Relaxed)
+            && let Err(error) = write_pid(&self.lock)
+        {
+            tracing::warn!("'{}' names the process before us: {error}", self.lock_path.display());
+        }
+    }
+
+    /// Leaves it to another process.
+    pub(crate) fn leave(&self) {
+        self.is_ours.store(false, Ordering::Relaxed);
+    }
+
+    /// What another process needs to take it over.
+    ///
+    /// # Errors
+    /// Out of descriptors.
+    pub(crate) fn to_hand_over(&self) -> io::Result<Control> {
+        let (listener, lock) = (self.listener.try_clone()?.into(), self.lock.try_clone()?.into());
+        Ok(Control { path: self.path.clone(), listener, lock })
+    }
+
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -60,6 +101,9 @@ impl ControlSocket {
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
+        if !self.is_ours.load(Ordering::Relaxed) {
+            return;
+        }
         // The lock is still held: nobody else's socket can be here. Errors have no one to be told.
         drop(fs::remove_file(&self.path));
         drop(fs::remove_file(&self.lock_path));
@@ -78,12 +122,16 @@ fn take_lock(path: &Path) -> Result<File, Error> {
         // The daemon before us may have removed the file between our open and our lock.
         let (ours, named) = (file.metadata()?, fs::metadata(path));
         if named.is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())) {
-            file.set_len(0)?;
-            file.rewind()?;
-            writeln!(file, "{}", std::process::id())?;
+            write_pid(&file)?;
             return Ok(file);
         }
     }
+}
+
+fn write_pid(mut file: &File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
 }
 
 fn held(file: &mut File) -> Error {

@@ -4,12 +4,16 @@
 //! thread), the last good time is restored, the log is set up, descriptors are opened, the control socket is taken, capabilities are
 //! dropped, the runtime is made, the services start, the service manager is told. The end runs the
 //! other way. Neighbours: `supervise.rs` keeps one service alive, `events.rs` is the loop that turns
-//! signals and callers into orders for the supervisors.
+//! signals and callers into orders for the supervisors, `upgrade.rs` has a new process take over, `minder.rs` is
+//! what the first process of a container is after that.
 
 mod backoff;
 mod events;
+mod minder;
 mod supervise;
+mod upgrade;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +22,7 @@ use edgekit_core::{Capability, Clock, Error, ErrorContext, Exit};
 use tokio::runtime::Builder;
 
 use crate::control::{self, ControlSocket};
+use crate::handover::{Handed, Program};
 use crate::last_good::{self, LastGoodFile};
 use crate::log::{self, Log};
 use crate::metrics::Metrics;
@@ -45,6 +50,8 @@ pub struct Settings {
     pub state: Option<PathBuf>,
     /// How long a drain may take.
     pub drain: Duration,
+    /// How long a new process may take until it serves, in an upgrade.
+    pub upgrade: Duration,
     /// Capabilities that stay after the start; all others are dropped.
     pub keep: Vec<Capability>,
     /// How log lines look.
@@ -54,7 +61,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Those of an applet's daemon: a drain of 30 s, no capability kept, text at level info.
+    /// Those of an applet's daemon: a drain of 30 s, as much for an upgrade, no capability kept, text at level info.
     pub fn new(name: impl Into<String>) -> Settings {
         Settings {
             name: name.into(),
@@ -62,6 +69,7 @@ impl Settings {
             control: None,
             state: None,
             drain: Duration::from_secs(30),
+            upgrade: Duration::from_secs(30),
             keep: Vec::new(),
             log_format: log::Format::default(),
             log_level: "info".to_owned(),
@@ -104,6 +112,8 @@ pub struct Host {
     signals: Signals,
     notify: Notify,
     control: Option<ControlSocket>,
+    program: io::Result<Program>,
+    handed: Option<Handed>,
     last_good: Option<LastGoodFile>,
     services: Vec<(String, Make)>,
 }
@@ -118,6 +128,12 @@ impl Host {
     pub fn new(settings: Settings, mut clock: Clock, services: Vec<Definition>) -> Result<Host, Error> {
         let signals = Signals::new(&events::SIGNALS).context("cannot take over the signals")?;
         let mut ports = Ports::from_environment().context("cannot take the sockets that were passed")?;
+        let mut handed = upgrade::handed()?;
+        if let Some(handed) = &mut handed {
+            ports.take_over(std::mem::take(&mut handed.ports));
+        }
+        // While the file is the one that was started.
+        let program = Program::own();
         let notify = Notify::from_environment().context("cannot reach the service manager")?;
         let last_good = settings.state.as_deref().map(LastGoodFile::new);
         let restored = last_good.as_ref().is_some_and(|kept| clock.restore(kept));
@@ -134,19 +150,34 @@ impl Host {
             makers.push((name, make));
         }
         for name in ports.close_unused() {
-            tracing::warn!(name, "the service manager passed a socket nobody asked for");
+            tracing::warn!(name, "a socket was passed that nobody asks for");
         }
         let control = match &settings.control {
             Some(directory) => {
-                let file = control::file_name(&settings.name, settings.instance.as_deref());
-                Some(ControlSocket::bind(&directory.join(file))?)
+                let path = directory.join(control::file_name(&settings.name, settings.instance.as_deref()));
+                let held = handed.as_mut().and_then(|handed| handed.control.take());
+                Some(match held.filter(|held| held.path == path) {
+                    Some(held) => ControlSocket::inherit(held)?,
+                    None => ControlSocket::bind(&path)?,
+                })
             }
             None => None,
         };
         caps::keep_only(&settings.keep).context("cannot drop capabilities")?;
         let metrics = Metrics::default();
         let shared = Shared { resolver: Resolver::system(), clock, metrics, ports: Arc::new(ports) };
-        Ok(Host { settings, shared, log, signals, notify, control, last_good, services: makers })
+        Ok(Host {
+            settings,
+            shared,
+            log,
+            signals,
+            notify,
+            control,
+            program,
+            handed,
+            last_good,
+            services: makers,
+        })
     }
 
     /// The process's log, for what changes its level besides the control socket.

@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) enum Order {
     Reload(oneshot::Sender<Result<Verdict, Error>>),
     Status(oneshot::Sender<Value>),
+    /// Asks what it hands over; none if it cannot.
+    HandOver(oneshot::Sender<Option<Vec<u8>>>),
     /// Ends the supervisor; the sender is dropped when it has.
     Drain(Duration, oneshot::Sender<()>),
 }
@@ -43,6 +45,8 @@ pub(super) struct Supervisor {
     pub(super) orders: mpsc::Receiver<Order>,
     /// Told once how the first start went.
     pub(super) first: Option<oneshot::Sender<Result<(), Error>>>,
+    /// What the process before this one handed over.
+    pub(super) inherited: Option<Vec<u8>>,
     pub(super) restarts: u64,
     pub(super) last_error: Option<String>,
 }
@@ -101,6 +105,9 @@ impl Supervisor {
             Ok(service) => service,
             Err(error) => return Next::Again(error),
         };
+        if let Some(state) = self.inherited.take() {
+            service.inherit(state);
+        }
         if let Err(error) = caught(service.start(scope)).await.and_then(|started| started) {
             return Next::Again(error);
         }
@@ -116,6 +123,7 @@ impl Supervisor {
             let failed = match order {
                 Some(Order::Reload(reply)) => reload(service.as_mut(), reply).await,
                 Some(Order::Status(reply)) => self.status(service.as_ref(), reply),
+                Some(Order::HandOver(reply)) => hand_over(service.as_ref(), reply),
                 Some(Order::Drain(deadline, done)) => {
                     drain(service.as_mut(), deadline).await;
                     return Next::End(done);
@@ -158,6 +166,8 @@ impl Supervisor {
             match order {
                 Some(Order::Drain(_, done)) => return Some(done),
                 Some(Order::Status(reply)) => drop(reply.send(self.describe("failed", Value::Null))),
+                // It has nothing to lose.
+                Some(Order::HandOver(reply)) => drop(reply.send(Some(Vec::new()))),
                 Some(Order::Reload(reply)) => {
                     let why = self.last_error.clone().unwrap_or_default();
                     let error =
@@ -186,6 +196,12 @@ async fn reload(
             Err(panic)
         }
     }
+}
+
+fn hand_over(service: &dyn Service, reply: oneshot::Sender<Option<Vec<u8>>>) -> Result<(), Error> {
+    let state = catch_unwind(AssertUnwindSafe(|| service.handover()));
+    drop(reply.send(state.map_err(|panic| panicked(panic.as_ref()))?));
+    Ok(())
 }
 
 async fn drain(service: &mut dyn Service, deadline: Duration) {

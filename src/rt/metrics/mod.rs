@@ -5,8 +5,10 @@
 //! values are all `_other`, and how often that happened in `edgekit_metrics_folded_total`. Handles are
 //! cheap to clone and to update: keep one where it is hot. Who keeps many numbers himself writes them
 //! when he is asked ([`Metrics::collect`]), and bounds them himself.
-//! Neighbour: `text.rs` writes the exposition format.
+//! Neighbours: `text.rs` writes the exposition format, `carry.rs` keeps counters from falling back where another
+//! process takes over.
 
+mod carry;
 mod text;
 
 use std::collections::BTreeMap;
@@ -35,6 +37,8 @@ pub const BUCKETS: [f64; 14] =
 #[derive(Clone, Default)]
 pub struct Metrics {
     families: Arc<Mutex<BTreeMap<&'static str, Family>>>,
+    /// What the process before this one has counted.
+    carried: Arc<Mutex<carry::Carried>>,
 }
 
 struct Family {

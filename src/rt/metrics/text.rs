@@ -23,8 +23,8 @@ struct Found {
 }
 
 impl Metrics {
-    /// Every series there is, in order of name and labels.
-    pub fn to_text(&self) -> String {
+    /// Every series of this process, in order of name and labels.
+    pub(super) fn own_text(&self) -> String {
         // Nobody who makes a series waits for those that are written.
         let found: Vec<Found> = lock(&self.families)
             .iter()
