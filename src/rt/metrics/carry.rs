@@ -79,19 +79,14 @@ impl Carried {
             let before = self.0.get(name).filter(|_| only_grows(head));
             let Some(before) = before else { return text.push_str(lines) };
             seen.push(name);
-            let mut own_keys = Vec::new();
+            let mut left = before.lines.clone();
             for line in lines.lines() {
-                match number(line).and_then(|(key, value)| Some((key, value, before.lines.get(key)?))) {
-                    Some((key, value, more)) => {
-                        own_keys.push(key);
-                        text.push_str(&format!("{key} {}\n", value + more));
-                    }
+                match number(line).and_then(|(key, value)| Some((key, value + left.remove(key)?))) {
+                    Some((key, sum)) => text.push_str(&format!("{key} {sum}\n")),
                     None => text.push_str(&format!("{line}\n")),
                 }
             }
-            for (key, value) in before.lines.iter().filter(|(key, _)| !own_keys.contains(&key.as_str())) {
-                text.push_str(&format!("{key} {value}\n"));
-            }
+            left.iter().for_each(|(key, value)| text.push_str(&format!("{key} {value}\n")));
         });
         for (_, before) in self.0.iter().filter(|(name, _)| !seen.contains(&name.as_str())) {
             text.push_str(&before.head);
@@ -171,7 +166,12 @@ mod tests {
         let metrics = Metrics::default();
         metrics.counter("a_total", "A.", &[]).add(1);
         assert!(metrics.carry(b"# HELP a_total A.\n# TYPE a_total counter\na_total 7\n"));
-        for told in [&b"nonsense"[..], b"\xff", b"{\"format\": 2}", b"# HELP a_total A.\n# TYPE a_total gauge\na_total 9\n"] {
+        for told in [
+            &b"nonsense"[..],
+            b"\xff",
+            b"{\"format\": 2}",
+            b"# HELP a_total A.\n# TYPE a_total gauge\na_total 9\n",
+        ] {
             assert!(!metrics.carry(told), "{told:?}");
         }
         assert!(metrics.to_text().contains("\na_total 8\n"), "{}", metrics.to_text());
