@@ -7,12 +7,12 @@ use std::io::Write;
 use clap::ArgMatches;
 use edgekit_core::calendar::Civil;
 use edgekit_core::config::{Loaded, Problems};
-use edgekit_core::{Clock, Ctx, Error, Exit, Paths, json};
-use edgekit_rt::control::client::Daemon;
+use edgekit_core::{Clock, Ctx, Error, Exit, json};
 use edgekit_tls::{IdentityStatus, TrustStatus};
 use serde_json::{Value, json};
 
 use crate::plan::place;
+use crate::running;
 use crate::secure::Materials;
 
 /// All that `materials` hold, one object each.
@@ -83,10 +83,7 @@ pub(crate) fn expired(loaded: &Loaded, materials: &Materials, clock: &Clock) -> 
 
 /// The command.
 pub(crate) fn command(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
-    let instance = matches.get_one::<String>("instance").cloned();
-    let mut daemon = Daemon { applet: "proxy".to_owned(), instance, path: std::path::PathBuf::default() };
-    daemon.path = Paths::process().run.join(format!("{}.sock", daemon.name()));
-    let status = daemon.ask("GET", "/status", None)?;
+    let status = running::daemon(matches).ask("GET", "/status", None)?;
     let services = status.get("services").and_then(Value::as_array).into_iter().flatten();
     let found = services.filter_map(|service| service.pointer("/detail/certificates")?.as_array());
     let (mut well, mut count) = (true, 0);

@@ -2,11 +2,15 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use edgekit_core::config::file_arg;
-use edgekit_core::units::Size;
+use edgekit_core::units::{Size, parse_duration};
 use edgekit_core::{Error, Exit};
 use std::net::SocketAddr;
 
 use crate::snapshot::Address;
+
+fn json(help: &'static str) -> Arg {
+    Arg::new("json").long("json").action(ArgAction::SetTrue).help(help)
+}
 
 fn instance() -> Arg {
     Arg::new("instance").long("instance").value_name("NAME").help("Tell this daemon from others by a name")
@@ -19,7 +23,7 @@ pub(crate) fn command() -> Command {
         .arg_required_else_help(true)
         .override_usage(
             "edgekit proxy --listen ADDRESS --to URL [OPTIONS]\n       \
-             edgekit proxy run|check|certs|routes|clusters [OPTIONS]",
+             edgekit proxy run|check|status|drain|certs|routes|clusters [OPTIONS]",
         )
         .args([
             Arg::new("listen")
@@ -81,7 +85,32 @@ pub(crate) fn command() -> Command {
         ])
         .subcommands([
             Command::new("run").about("Run what the configuration says").arg(file_arg()).arg(instance()),
-            Command::new("check").about("Find the faults of the configuration").arg(file_arg()),
+            Command::new("check").about("Find the faults of the configuration").args([
+                file_arg(),
+                Arg::new("diff")
+                    .long("diff")
+                    .action(ArgAction::SetTrue)
+                    .help("Show what a reload of the running proxy would change"),
+                instance().requires("diff"),
+                json("One JSON object a change").requires("diff"),
+            ]),
+            Command::new("status")
+                .about("Show how a running proxy is")
+                .args([instance(), json("One JSON object with all details")]),
+            Command::new("drain")
+                .about("Have a running proxy take nothing new, finish what it has, and end")
+                .args([
+                    instance(),
+                    Arg::new("deadline")
+                        .long("deadline")
+                        .value_name("TIME")
+                        .value_parser(parse_duration)
+                        .help("What is left after that is dropped [30s]"),
+                    Arg::new("no-wait")
+                        .long("no-wait")
+                        .action(ArgAction::SetTrue)
+                        .help("Do not wait for its end"),
+                ]),
             Command::new("routes").about("Show the routes of a running proxy").arg(instance()).arg(
                 Arg::new("json").long("json").action(ArgAction::SetTrue).help("One JSON object a route"),
             ),

@@ -12,8 +12,8 @@ use edgekit_tls::Outcome;
 use std::io::Write;
 
 use crate::config::Config;
-use crate::service::{Good, Proxy, Source, port};
-use crate::{certs, cli, log, view};
+use crate::service::{Good, Proxy, Source, port, text_of};
+use crate::{certs, cli, log, running, view};
 
 pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     match matches.subcommand() {
@@ -25,7 +25,16 @@ pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> 
         Some(("certs", matches)) => certs::command(matches, ctx),
         Some(("routes", matches)) => view::command("routes", matches, ctx),
         Some(("clusters", matches)) => view::command("clusters", matches, ctx),
-        Some(("check", matches)) => check(Source::Files(matches.get_one::<PathBuf>(FILE_ARG).cloned()), ctx),
+        Some(("status", matches)) => running::status(matches, ctx),
+        Some(("drain", matches)) => running::drain(matches, ctx),
+        Some(("check", matches)) => {
+            let source = Source::Files(matches.get_one::<PathBuf>(FILE_ARG).cloned());
+            if matches.get_flag("diff") {
+                let good = load(&source, ctx)?;
+                return running::difference(&good.loaded, matches, ctx);
+            }
+            check(source, ctx)
+        }
         _ => {
             let source = Source::Text(cli::one_liner(matches)?);
             if matches.get_flag("dry-run") {
@@ -121,9 +130,11 @@ fn run(
         good.config.listener.iter().map(|(name, listener)| (name.clone(), listener.address)).collect();
     let names = addresses.iter().map(|(name, _)| Arc::from(name.as_str())).collect::<Vec<Arc<str>>>();
     good.loaded = good.loaded.lean();
+    let began_with: Arc<str> = text_of(&good.loaded).into();
     let good = Arc::new(Mutex::new(good));
     let make = move || {
-        let proxy = Proxy::new(source.clone(), good.clone(), names.clone(), workers.get());
+        let proxy =
+            Proxy::new(source.clone(), good.clone(), began_with.clone(), names.clone(), workers.get());
         Ok(Box::new(proxy) as Box<dyn edgekit_rt::Service>)
     };
     let definition = Definition::new("proxy", make).open(move |ports| {

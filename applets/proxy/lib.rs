@@ -35,6 +35,7 @@ mod peer;
 mod plan;
 pub mod resilience;
 pub mod route;
+mod running;
 pub mod secure;
 mod service;
 pub mod snapshot;

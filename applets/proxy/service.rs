@@ -73,6 +73,11 @@ impl Good {
     }
 }
 
+/// What was given of a configuration, as a file could say it.
+pub(crate) fn text_of(loaded: &Loaded) -> String {
+    loaded.rows().iter().map(|row| format!("{} = {}\n", row.key, row.value)).collect()
+}
+
 /// What the Host calls the sockets of a listener.
 pub(crate) fn port(listener: &str) -> String {
     format!("listener.{listener}")
@@ -82,6 +87,8 @@ pub(crate) fn port(listener: &str) -> String {
 pub(crate) struct Proxy {
     source: Source,
     good: Arc<Mutex<Good>>,
+    /// The configuration of the start, as text: what waits for a restart is as it was then.
+    began_with: Arc<str>,
     /// Listeners whose sockets are open.
     names: Vec<Name>,
     workers: usize,
@@ -106,11 +113,18 @@ struct Running {
 }
 
 impl Proxy {
-    pub(crate) fn new(source: Source, good: Arc<Mutex<Good>>, names: Vec<Name>, workers: usize) -> Proxy {
+    pub(crate) fn new(
+        source: Source,
+        good: Arc<Mutex<Good>>,
+        began_with: Arc<str>,
+        names: Vec<Name>,
+        workers: usize,
+    ) -> Proxy {
         let (draining, _) = watch::channel(false);
         Proxy {
             source,
             good,
+            began_with,
             names,
             workers,
             draining,
@@ -308,6 +322,10 @@ impl Service for Proxy {
                 }
             }
         })
+    }
+
+    fn configuration(&self) -> Value {
+        json!({ "in_use": text_of(&self.good().loaded), "at_start": &*self.began_with })
     }
 
     fn handover(&self) -> Option<Vec<u8>> {

@@ -3,19 +3,18 @@
 //! The service tells through its status; the commands ask over the control socket.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ArgMatches;
 use edgekit_core::units::show_duration;
-use edgekit_core::{Ctx, Error, Exit, Paths, json};
-use edgekit_rt::control::client::Daemon;
+use edgekit_core::{Ctx, Error, Exit, json};
 use serde_json::{Value, json};
 
 use crate::health::{ClusterState, States};
 use crate::objective::Objectives;
 use crate::route::{Action, Route};
+use crate::running;
 use crate::snapshot::{Cluster, Endpoint, Snapshot};
 
 /// The routes of a snapshot, one object each.
@@ -108,10 +107,7 @@ fn one_endpoint(endpoint: &Endpoint, state: Option<&ClusterState>, now: Duration
 
 /// The command `routes` or `clusters`.
 pub(crate) fn command(what: &'static str, matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
-    let instance = matches.get_one::<String>("instance").cloned();
-    let mut daemon = Daemon { applet: "proxy".to_owned(), instance, path: PathBuf::default() };
-    daemon.path = Paths::process().run.join(format!("{}.sock", daemon.name()));
-    let status = daemon.ask("GET", "/status", None)?;
+    let status = running::daemon(matches).ask("GET", "/status", None)?;
     let services = status.get("services").and_then(Value::as_array).into_iter().flatten();
     let found = services.filter_map(|service| service.get("detail")?.get(what)?.as_array());
     let schema = if what == "routes" { "proxy.route" } else { "proxy.cluster" };

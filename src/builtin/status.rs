@@ -1,11 +1,8 @@
 //! `edgekit status`: the daemons of this machine and how their services are.
 
-use std::io::Write;
-
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use edgekit_core::{Applet, Ctx, Entry, Error, Example, Exit, Manual, json};
-use edgekit_rt::control::client::Daemon;
-use serde_json::Value;
+use edgekit_rt::control::table;
 
 use crate::builtin::daemons::{self, target};
 use crate::builtin::nothing_to_check;
@@ -62,95 +59,15 @@ fn run(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
             }
             Err(error) => return Err(error),
         };
-        healthy &= is_healthy(&status);
+        healthy &= table::is_healthy(&status);
         if matches.get_flag("json") {
             json::write_line(ctx.out()?, "status.daemon", status)?;
         } else {
-            rows.extend(lines(&place.daemon, &status, place.service.as_deref()));
+            rows.extend(table::rows(&place.daemon, &status, place.service.as_deref()));
         }
     }
     if !rows.is_empty() {
-        print(ctx, &rows)?;
+        table::print(ctx, &rows)?;
     }
     Ok(if healthy { Exit::OK } else { Exit::NO })
-}
-
-fn services(status: &Value) -> &[Value] {
-    status.get("services").and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-fn is_healthy(status: &Value) -> bool {
-    status.get("dead").is_none() && services(status).iter().all(|service| service["state"] == "running")
-}
-
-type Row = [String; 7];
-
-const TITLES: [&str; 7] = ["DAEMON", "PID", "UP", "SERVICE", "STATE", "RESTARTS", "LAST ERROR"];
-
-fn lines(daemon: &Daemon, status: &Value, only: Option<&str>) -> Vec<Row> {
-    let dash = || "-".to_owned();
-    if status.get("dead").is_some() {
-        return vec![[daemon.name(), dash(), dash(), dash(), "dead".to_owned(), dash(), dash()]];
-    }
-    let words = |value: &Value| match value {
-        Value::String(words) => words.clone(),
-        Value::Null => dash(),
-        other => other.to_string(),
-    };
-    let up = status["uptime_s"].as_u64().map_or_else(dash, duration);
-    services(status)
-        .iter()
-        .filter(|service| only.is_none_or(|only| service["name"] == only))
-        .map(|service| {
-            [
-                daemon.name(),
-                words(&status["pid"]),
-                up.clone(),
-                words(&service["name"]),
-                words(&service["state"]),
-                words(&service["restarts"]),
-                words(&service["last_error"]),
-            ]
-        })
-        .collect()
-}
-
-fn print(ctx: &mut Ctx, rows: &[Row]) -> Result<(), Error> {
-    let mut widths = TITLES.map(str::len);
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let titles = TITLES.map(str::to_owned);
-    let out = ctx.out()?;
-    for row in std::iter::once(&titles).chain(rows) {
-        let cells: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        writeln!(out, "{}", cells.join("  ").trim_end())?;
-    }
-    Ok(())
-}
-
-/// The two largest units: `3d 4h`, `12s`.
-fn duration(seconds: u64) -> String {
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match () {
-        () if days > 0 => format!("{days}d {}h", hours % 24),
-        () if hours > 0 => format!("{hours}h {}m", minutes % 60),
-        () if minutes > 0 => format!("{minutes}m {}s", seconds % 60),
-        () => format!("{seconds}s"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn two_units_are_enough() {
-        assert_eq!(duration(12), "12s");
-        assert_eq!(duration(3_599), "59m 59s");
-        assert_eq!(duration(2 * 86_400 + 3_600), "2d 1h");
-    }
 }

@@ -28,6 +28,12 @@ pub trait Service: Send {
     /// Accepts nothing new and finishes what runs, within `deadline`; what is left then is dropped.
     fn drain(&mut self, deadline: Duration) -> BoxFuture<'_, ()>;
 
+    /// What it runs by, as text that its applet reads: an object with `in_use` and `at_start`, which differ in what
+    /// waits for a restart. No secret may be in it.
+    fn configuration(&self) -> Value {
+        Value::Null
+    }
+
     /// What a process that takes over from this one needs of this service beside its sockets, such as keys it has
     /// given to clients; only the service reads it, in this release or a later one. `None`: it cannot run
     /// in two processes at a time, and so cannot be handed over.

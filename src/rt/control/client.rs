@@ -87,6 +87,7 @@ impl Daemon {
                 io::ErrorKind::PermissionDenied => {
                     error.hint(format!("ask as root, or as a member of group '{}'", super::GROUP))
                 }
+                io::ErrorKind::NotFound => error.with_exit(Exit::UNAVAILABLE).hint("it does not run"),
                 io::ErrorKind::ConnectionRefused => error.hint("the daemon has died; start it again"),
                 _ => error,
             }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `GET /status` | the Host and each of its services |
 //! | `POST /reload`, `POST /reload/NAME` | the verdict of each service |
+//! | `GET /config` | what each service runs by |
 //! | `POST /upgrade` | has a new process take over, `{"probation_s": 10}`: its verdict |
 //! | `POST /drain` | finishes what runs, `{"deadline_s": 30}`, and ends: how long it may take |
 //! | `GET /log-level`, `PUT /log-level` | `{"level": "info"}` |
@@ -20,6 +21,7 @@ pub mod client;
 mod peer;
 mod server;
 mod socket;
+pub mod table;
 mod wire;
 
 pub(crate) use server::{Asked, Routes, Turn, serve};

@@ -30,6 +30,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) enum Asked {
     /// The Host and all its services.
     Status(oneshot::Sender<Value>),
+    /// What each service runs by.
+    Config(oneshot::Sender<Value>),
     /// Have a new process take over; the answer is its verdict.
     Upgrade(Duration, oneshot::Sender<Result<Value, Error>>),
     /// Finish what runs within that time, and end.
@@ -176,13 +178,17 @@ impl Routes {
                 Some(status) => Response::json(200, &status),
                 None => stopping(),
             },
+            ("/config", "GET") => match self.ask(Asked::Config).await {
+                Some(config) => Response::json(200, &config),
+                None => stopping(),
+            },
             ("/metrics", "GET") => Response::text(self.metrics.to_text()),
             ("/log-level", "GET") => Response::json(200, &json!({ "level": self.log.level() })),
             ("/log-level", "PUT") => self.set_level(body),
             ("/reload", "POST") => self.reload(None).await,
             ("/upgrade", "POST") => self.upgrade(body).await,
             ("/drain", "POST") => self.drain(body).await,
-            ("/status" | "/metrics", _) => Response::wrong_method("GET"),
+            ("/status" | "/config" | "/metrics", _) => Response::wrong_method("GET"),
             ("/log-level", _) => Response::wrong_method("GET, PUT"),
             ("/reload" | "/upgrade" | "/drain", _) => Response::wrong_method("POST"),
             (path, method) => match path.strip_prefix("/reload/") {
@@ -190,7 +196,7 @@ impl Routes {
                 Some(_) => Response::wrong_method("POST"),
                 None => Response::error(
                     404,
-                    "there are: /status, /reload, /upgrade, /drain, /log-level, /metrics",
+                    "there are: /status, /config, /reload, /upgrade, /drain, /log-level, /metrics",
                 ),
             },
         }

@@ -266,6 +266,7 @@ impl Process {
                 },
                 Some(question) = asked.recv() => match question {
                     Asked::Status(reply) => drop(reply.send(self.status().await)),
+                    Asked::Config(reply) => drop(reply.send(self.configuration().await)),
                     Asked::Reload(service, reply) if upgrade.is_some() => {
                         drop(reply.send(self.no_reload(service.as_deref())));
                     }
@@ -347,6 +348,21 @@ impl Process {
             services.push(described.unwrap_or_else(|| json!({ "name": handle.name, "state": "busy" })));
         }
         self.describe(services)
+    }
+
+    /// What each service runs by.
+    async fn configuration(&self) -> Value {
+        let mut services = Vec::new();
+        for handle in &self.services {
+            let (reply, answer) = oneshot::channel();
+            let asked = async {
+                handle.orders.send(Order::Config(reply)).await.ok()?;
+                answer.await.ok()
+            };
+            let config = timeout(STATUS_PATIENCE, asked).await.ok().flatten();
+            services.push(json!({ "name": handle.name, "config": config }));
+        }
+        json!({ "services": services })
     }
 
     /// The process, around what is said of its services.
@@ -460,6 +476,7 @@ impl Process {
                 let services: Vec<Value> = self.services.iter().map(draining).collect();
                 drop(reply.send(self.describe(services)));
             }
+            Asked::Config(reply) => drop(reply.send(json!({ "services": [] }))),
             Asked::Reload(_, reply) => drop(reply.send(Some(json!({ "services": [] })))),
             Asked::Upgrade(_, reply) => drop(reply.send(Err(error()))),
             Asked::Drain(_, reply) => drop(reply.send(json!({ "deadline_s": null }))),

@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) enum Order {
     Reload(oneshot::Sender<Result<Verdict, Error>>),
     Status(oneshot::Sender<Value>),
+    /// Asks what it runs by.
+    Config(oneshot::Sender<Value>),
     /// Asks what it hands over; none if it cannot.
     HandOver(oneshot::Sender<Option<Vec<u8>>>),
     /// Ends the supervisor; the sender is dropped when it has.
@@ -123,7 +125,8 @@ impl Supervisor {
             let failed = match order {
                 Some(Order::Reload(reply)) => reload(service.as_mut(), reply).await,
                 Some(Order::Status(reply)) => self.status(service.as_ref(), reply),
-                Some(Order::HandOver(reply)) => hand_over(service.as_ref(), reply),
+                Some(Order::Config(reply)) => tell(|| service.configuration(), reply),
+                Some(Order::HandOver(reply)) => tell(|| service.handover(), reply),
                 Some(Order::Drain(deadline, done)) => {
                     drain(service.as_mut(), deadline).await;
                     return Next::End(done);
@@ -166,6 +169,7 @@ impl Supervisor {
             match order {
                 Some(Order::Drain(_, done)) => return Some(done),
                 Some(Order::Status(reply)) => drop(reply.send(self.describe("failed", Value::Null))),
+                Some(Order::Config(reply)) => drop(reply.send(Value::Null)),
                 // It has nothing to lose.
                 Some(Order::HandOver(reply)) => drop(reply.send(Some(Vec::new()))),
                 Some(Order::Reload(reply)) => {
@@ -198,9 +202,10 @@ async fn reload(
     }
 }
 
-fn hand_over(service: &dyn Service, reply: oneshot::Sender<Option<Vec<u8>>>) -> Result<(), Error> {
-    let state = catch_unwind(AssertUnwindSafe(|| service.handover()));
-    drop(reply.send(state.map_err(|panic| panicked(panic.as_ref()))?));
+/// Asks the service something; a panic is the end of this life.
+fn tell<T>(ask: impl FnOnce() -> T, reply: oneshot::Sender<T>) -> Result<(), Error> {
+    let answer = catch_unwind(AssertUnwindSafe(ask)).map_err(|panic| panicked(panic.as_ref()))?;
+    drop(reply.send(answer));
     Ok(())
 }
 
