@@ -13,7 +13,7 @@ use std::io::Write;
 
 use crate::config::Config;
 use crate::service::{Good, Proxy, Source, port, text_of};
-use crate::{certs, cli, log, running, view};
+use crate::{certs, cli, log, names, running, view};
 
 pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     match matches.subcommand() {
@@ -87,6 +87,9 @@ fn check(source: Source, ctx: &mut Ctx) -> Result<Exit, Error> {
                 ctx.warn(warning);
             }
         }
+    }
+    for problem in names::unknown(&loaded, &config)? {
+        ctx.warn(problem);
     }
     if let Some(path) = &config.access_log.path
         && let Err(reason) = log::can_open(path)

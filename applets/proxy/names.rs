@@ -8,10 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edgekit_core::Error;
+use edgekit_core::config::{Loaded, Problem};
+use edgekit_core::units::show_duration;
 use edgekit_rt::Resolver;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
-use crate::snapshot::{Address, Change, Endpoint};
+use crate::config::{Cluster, Config};
+use crate::plan::place;
+use crate::snapshot::{Address, Change, Endpoint, Seat};
 use crate::worker::Shared;
 
 /// How often names are looked up that no server told how long they may be kept: those of /etc/hosts.
@@ -20,6 +25,9 @@ const AGAIN: Duration = Duration::from_secs(30);
 const AT_MOST: Duration = Duration::from_secs(1);
 /// After a failure.
 const SOON: Duration = Duration::from_secs(3);
+
+/// How long `check` waits for a name.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is looked up, and what was complained of.
 pub(crate) struct Names {
@@ -99,6 +107,41 @@ impl Names {
         }
         pause
     }
+}
+
+/// The names of a configuration that cannot be looked up now, where they are said; for `check`. The proxy
+/// runs without: offline is normal.
+///
+/// # Errors
+/// No runtime to look them up with.
+pub(crate) fn unknown(loaded: &Loaded, config: &Config) -> Result<Vec<Problem>, Error> {
+    let hosts = |cluster: &Cluster| -> Vec<String> {
+        let host = |seat: &Seat| match &seat.address {
+            Address::Name(host, _) => Some(host.clone()),
+            Address::Socket(_) => None,
+        };
+        cluster.endpoints.iter().filter_map(host).collect()
+    };
+    let wanted: Vec<(&String, Vec<String>)> =
+        config.cluster.iter().map(|(name, cluster)| (name, hosts(cluster))).collect();
+    if wanted.iter().all(|(_, hosts)| hosts.is_empty()) {
+        return Ok(Vec::new());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (resolver, mut problems) = (Resolver::system(), Vec::new());
+    for (name, hosts) in wanted {
+        for host in hosts {
+            let found = runtime.block_on(async { timeout(PATIENCE, resolver.resolve(&host)).await });
+            let reason = match found {
+                Ok(Ok(_)) => continue,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("no answer within {}", show_duration(PATIENCE)),
+            };
+            let key = place("cluster", name, "endpoints");
+            problems.push(loaded.problem(&key, format!("cannot look '{host}' up: {reason}")));
+        }
+    }
+    Ok(problems)
 }
 
 fn sooner(one: Option<Duration>, other: Duration) -> Duration {

@@ -121,7 +121,10 @@ fn listeners(loaded: &Loaded, config: &Config, problems: &mut Problems) {
         let clash = |other: &&(&String, SocketAddr)| {
             let (a, b) = (other.1, address);
             let same_ip = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
-            a.port() == b.port() && a.port() != 0 && a.is_ipv4() == b.is_ipv4() && same_ip
+            // The one for any address of IPv6 takes those of IPv4 as well.
+            let all = |one: SocketAddr| one.is_ipv6() && one.ip().is_unspecified();
+            let same_family = a.is_ipv4() == b.is_ipv4() || all(a) || all(b);
+            a.port() == b.port() && a.port() != 0 && same_family && same_ip
         };
         if let Some((other, _)) = seen.iter().find(clash) {
             let message = format!("listener '{other}' has this address already");

@@ -10,7 +10,7 @@ use super::service::{Service, Stopwatch};
 use crate::harness::{Scratch, say};
 
 /// Processes whose parent is `parent`.
-fn children(parent: &str) -> Vec<String> {
+pub(super) fn children(parent: &str) -> Vec<String> {
     let all = fs::read_dir("/proc").expect("proc").flatten();
     let names = all.map(|entry| entry.file_name().to_string_lossy().into_owned());
     let is_child = |pid: &String| {
@@ -22,7 +22,7 @@ fn children(parent: &str) -> Vec<String> {
 }
 
 /// The service as process 1, and its number seen from here; `None` without root.
-fn first(arguments: &[&str]) -> Option<(Service, String)> {
+pub(super) fn first(arguments: &[&str]) -> Option<(Service, String)> {
     if !rustix::process::geteuid().is_root() {
         println!("skipped: only root makes a PID namespace");
         return None;
@@ -36,7 +36,7 @@ fn first(arguments: &[&str]) -> Option<(Service, String)> {
 
 /// Waits until `reached` is true; fails after ten seconds.
 #[track_caller]
-fn wait_until(service: &Service, mut reached: impl FnMut() -> bool) {
+pub(super) fn wait_until(service: &Service, mut reached: impl FnMut() -> bool) {
     let begin = Stopwatch::start();
     while !reached() {
         assert!(begin.elapsed() < Duration::from_secs(10), "{}", service.log());

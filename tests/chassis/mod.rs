@@ -6,3 +6,4 @@ mod leftovers;
 mod lifecycle;
 mod manager;
 mod service;
+mod upgrade;

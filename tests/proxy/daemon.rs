@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub(super) struct Proxy {
     pub(super) child: Child,
     pub(super) scratch: Scratch,
     pub(super) address: SocketAddr,
+    /// Each process that takes over tells it as well.
+    notify: UnixDatagram,
 }
 
 impl Proxy {
@@ -33,12 +36,17 @@ impl Proxy {
 
     /// One of a whole file.
     pub(super) fn whole(text: &str) -> Proxy {
+        Proxy::by(&binary(), text)
+    }
+
+    /// One of a whole file, started from the file `program`.
+    pub(super) fn by(program: &Path, text: &str) -> Proxy {
         let scratch = Scratch::new();
         let notify = UnixDatagram::bind(scratch.join("notify")).expect("a socket to be told by");
         notify.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         fs::write(scratch.join("proxy.toml"), text).expect("a file");
         let log = fs::File::create(scratch.join("log")).expect("a log");
-        let child = Command::new(binary())
+        let child = Command::new(program)
             .args(["proxy", "run", "--config"])
             .arg(scratch.join("proxy.toml"))
             .env("RUNTIME_DIRECTORY", scratch.path())
@@ -47,8 +55,9 @@ impl Proxy {
             .stderr(log)
             .spawn()
             .expect("it starts");
-        let mut proxy = Proxy { child, scratch, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
-        let told = notify.recv(&mut [0; 512]);
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut proxy = Proxy { child, scratch, address, notify };
+        let told = proxy.notify.recv(&mut [0; 512]);
         assert!(told.is_ok(), "{}", proxy.log());
         let address = proxy.status()["detail"]["listeners"][0]["address"].clone();
         proxy.address = address.as_str().expect("an address").parse().expect("an address");
@@ -66,6 +75,24 @@ impl Proxy {
 
     pub(super) fn reload(&self) -> Said {
         say(Command::new(binary()).args(["reload", "proxy"]).env("RUNTIME_DIRECTORY", self.scratch.path()))
+    }
+
+    /// Has a new process take over; what is said of it.
+    pub(super) fn upgrade(&self, options: &[&str]) -> Said {
+        let mut command = Command::new(binary());
+        say(command.args(["upgrade", "proxy"]).args(options).env("RUNTIME_DIRECTORY", self.scratch.path()))
+    }
+
+    /// A verb of the applet, asked about this one.
+    pub(super) fn verb(&self, words: &[&str]) -> Said {
+        let mut command = Command::new(binary());
+        say(command.arg("proxy").args(words).env("RUNTIME_DIRECTORY", self.scratch.path()))
+    }
+
+    /// The process that serves now, if it is not gone.
+    pub(super) fn serving(&self) -> Option<Pid> {
+        let pid = fs::read_to_string(self.scratch.join("proxy.sock.lock")).ok()?.trim().parse().ok()?;
+        Pid::from_raw(pid)
     }
 
     /// What the control socket says of the service.
@@ -109,9 +136,10 @@ impl Proxy {
         client.rest()
     }
 
+    /// To the process that serves now.
     pub(super) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().cast_signed()).expect("a process id");
-        kill_process(pid, signal).expect("it is there");
+        let first = || Pid::from_raw(self.child.id().cast_signed());
+        kill_process(self.serving().or_else(first).expect("a process id"), signal).expect("it is there");
     }
 
     /// Waits for its end; its exit code.
@@ -132,9 +160,26 @@ fn file(text: &str) -> String {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
+        // Those that have taken over are nobody's children here, but ours to end; all carry our folder.
+        let scratch = self.scratch.path().to_string_lossy().into_owned();
+        for pid in processes_of(&scratch) {
+            let _gone = kill_process(pid, Signal::KILL);
+        }
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Proxies whose configuration is below a folder.
+pub(super) fn processes_of(folder: &str) -> Vec<Pid> {
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = all.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?));
+    pids.filter(|pid| {
+        let line = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+        let mut words = line.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+        words.any(|word| word.starts_with(folder))
+    })
+    .collect()
 }
 
 /// One connection of a client.

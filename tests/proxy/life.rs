@@ -8,7 +8,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::daemon::Proxy;
-use super::origin::{Origin, read_request};
+use super::origin::{Origin, read_head, read_request};
+use super::world::{Authority, until};
 use crate::harness::{Scratch, edgekit};
 
 #[test]
@@ -95,6 +96,166 @@ fn a_drain_finishes_what_runs() {
     assert_eq!(busy.rest(), "ok");
     assert_eq!(idle.rest(), "ok");
     assert_eq!(proxy.ended(), Some(0), "{}", proxy.log());
+}
+
+/// A drain is no reason to take an answer, or a request, back.
+#[test]
+fn who_asks_at_the_moment_of_the_drain_is_not_reset() {
+    let mut proxy = Proxy::with("[route.all]\nstatus = 200\nbody = \"hello\"\n");
+    let clients: Vec<_> = (0..90_u64)
+        .map(|number| {
+            let mut client = proxy.client();
+            client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert_eq!(client.answer().0, 200);
+            std::thread::spawn(move || {
+                // All through the time in which idle connections are closed.
+                std::thread::sleep(Duration::from_millis(100 + number * 9));
+                let sent = client.stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+                sent.expect("no connection is reset while a request may be on its way");
+                let mut got = Vec::new();
+                let read = std::io::Read::read_to_end(&mut client.stream, &mut got);
+                read.expect("a clean end");
+                match got.is_empty() {
+                    true => false,
+                    false => {
+                        let text = String::from_utf8(got).expect("text");
+                        assert!(text.starts_with("HTTP/1.1 200 ") && text.ends_with("hello"), "{text}");
+                        true
+                    }
+                }
+            })
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(100));
+    let said = proxy.verb(&["drain", "--deadline", "20s"]).ends(0);
+    assert_eq!((said.out.as_str(), said.err.contains("within 20s")), ("proxy: drained\n", true), "{said:?}");
+    let answered: Vec<bool> = clients.into_iter().map(|client| client.join().expect("no reset")).collect();
+    // Some were in time, some came after the end of their connection.
+    assert!(answered.contains(&true) && answered.contains(&false), "{answered:?}");
+    assert_eq!(proxy.ended(), Some(0), "{}", proxy.log());
+}
+
+#[test]
+fn a_drain_refuses_who_is_new_and_gives_upgraded_connections_its_time() {
+    let origin = Origin::new(|mut stream| {
+        if read_head(&mut stream, &mut Vec::new()).is_some() {
+            let switch = "HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+            drop(stream.write_all(switch.as_bytes()));
+            let mut bytes = [0; 64];
+            while let Ok(length @ 1..) = std::io::Read::read(&mut stream, &mut bytes) {
+                drop(stream.write_all(&bytes[..length]));
+            }
+        }
+    });
+    let mut proxy = Proxy::with(&format!(
+        "[cluster.app]\nendpoints = [\"{}\"]\n[route.all]\ncluster = \"app\"\nupgrade = [\"websocket\"]\n",
+        origin.address
+    ));
+    let mut socket = proxy.client();
+    socket.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    assert!(socket.head().starts_with("HTTP/1.1 101 "));
+    proxy.verb(&["drain", "--deadline", "1500ms", "--no-wait"]).ends(0);
+    until("new ones are refused", || std::net::TcpStream::connect(proxy.address).is_err());
+    std::thread::sleep(Duration::from_millis(600));
+    socket.send(b"ping");
+    assert_eq!(socket.bytes(4), b"ping");
+    let said = proxy.verb(&["status"]).ends(1);
+    assert!(said.out.contains("draining"), "{}", said.out);
+    assert_eq!(proxy.ended(), Some(0), "{}", proxy.log());
+    assert_eq!(proxy.verb(&["status"]).code, Some(69));
+}
+
+#[test]
+fn what_a_reload_would_change_is_shown() {
+    let proxy = Proxy::with(
+        "[route.all]\nstatus = 200\n[route.old]\npath = \"/old\"\nstatus = 404\n\
+         [cluster.app]\nendpoints = [\"127.0.0.1:1\"]\n",
+    );
+    let path = proxy.scratch.join("proxy.toml");
+    let path = path.to_str().expect("text");
+    let diff = || proxy.verb(&["check", "--config", path, "--diff"]).ends(0).out;
+    assert_eq!(diff(), "proxy: runs by the same\n");
+    let new = "[route.all]\nstatus = 503\n[route.new]\npath = \"/new\"\nstatus = 200\n\
+               [cluster.app]\nendpoints = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n\
+               [listener.more]\naddress = \"127.0.0.1:0\"\n";
+    proxy.write(new);
+    let waits = "added listener.more (needs 'edgekit upgrade proxy' or a restart)\n";
+    let shown = diff();
+    for line in [
+        "changed route.all.status: 200 -> 503\n",
+        "removed route.old\n",
+        "added route.new\n",
+        "changed cluster.app.endpoints: [\"127.0.0.1:1\"] -> [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n",
+        waits,
+    ] {
+        assert!(shown.contains(line), "{line}{shown}");
+    }
+    // Looking changes nothing; a reload changes what it can, and the rest still waits.
+    assert!(proxy.exchange(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").starts_with("HTTP/1.1 200 "));
+    proxy.reload().ends(0);
+    assert_eq!(diff(), waits);
+    proxy.upgrade(&[]).ends(0);
+    assert_eq!(diff(), "proxy: runs by the same\n");
+    proxy.write("[route.all]\nstauts = 200\n");
+    let said = proxy.verb(&["check", "--config", path, "--diff", "--json"]).ends(78);
+    assert!(said.err.contains("proxy.toml:4:1: unknown key 'stauts'"), "{}", said.err);
+}
+
+#[test]
+fn a_reload_with_a_fault_says_where_and_changes_nothing() {
+    let (ca, files) = (Authority::new(), Scratch::new());
+    let (chain, _) = ca.issue(&["a.example"]).write(&files, "a");
+    let proxy = Proxy::with("[route.all]\nstatus = 200\nbody = \"first\"\n");
+    let before = proxy.status()["detail"]["snapshot"].clone();
+    let other = "[route.all]\nstatus = 404\n";
+    let at = |more: &str| format!("[listener.more]\n{more}{other}");
+    let cases = [
+        ("[route.all]\nstauts = 200\n".to_owned(), "proxy.toml:4:1: unknown key 'stauts'"),
+        ("[route.all\nstatus = 200\n".to_owned(), "proxy.toml:3:"),
+        ("[route.all]\ncluster = \"nowhere\"\n".to_owned(), "proxy.toml:4:1: there is no cluster 'nowhere'"),
+        (
+            at("address = \"127.0.0.1:81\"\n[listener.third]\naddress = \"0.0.0.0:81\"\n"),
+            "proxy.toml:6:1: listener",
+        ),
+        (
+            at("address = \"127.0.0.1:81\"\n[listener.third]\naddress = \"[::]:81\"\n"),
+            "proxy.toml:6:1: listener",
+        ),
+        (format!("tls.cert_files = [{chain:?}]\n{other}"), "proxy.toml:3:5: "),
+        (format!("[access_log]\npath = \"/nonexistent/log\"\n{other}"), "/nonexistent/log"),
+    ];
+    for (text, reason) in cases {
+        proxy.write(&text);
+        let said = proxy.reload().ends(1);
+        assert!(said.out.contains("proxy: refused: ") && said.out.contains(reason), "{text}{said:?}");
+        assert_eq!(proxy.status()["detail"]["snapshot"], before, "{text}");
+        assert!(proxy.exchange(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").ends_with("first"));
+    }
+}
+
+#[test]
+fn a_name_that_nobody_knows_is_told_and_harms_nobody() {
+    let (scratch, name) = (Scratch::new(), "no-such-host.invalid");
+    let text = format!(
+        "[cluster.lost]\nendpoints = [\"{name}:80\"]\n[route.lost]\npath = \"/lost\"\ncluster = \"lost\"\n\
+         [route.all]\nstatus = 200\n"
+    );
+    let path = scratch.join("proxy.toml");
+    std::fs::write(&path, format!("[listener.web]\naddress = \"127.0.0.1:0\"\n{text}")).expect("a file");
+    let said = edgekit(["proxy", "check", "--config", path.to_str().expect("text")]).ends(0);
+    assert!(said.err.contains(&format!("proxy.toml:4:1: cannot look '{name}' up: ")), "{}", said.err);
+    let proxy = Proxy::with(&text);
+    assert!(proxy.exchange(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").starts_with("HTTP/1.1 200 "));
+    assert!(proxy.exchange(b"GET /lost HTTP/1.1\r\nHost: a\r\n\r\n").starts_with("HTTP/1.1 503 "));
+    until("it is told", || proxy.log().contains(&format!("cannot look '{name}' up: ")));
+}
+
+#[test]
+fn two_proxies_do_not_share_a_port_by_chance() {
+    let proxy = Proxy::with("[route.all]\nstatus = 200\n");
+    let address = proxy.address.to_string();
+    let said = edgekit(["proxy", "--listen", &address, "--to", "http://127.0.0.1:1"]).ends(75);
+    assert!(said.err.contains(&format!("cannot listen on {address}: address ")), "{}", said.err);
 }
 
 #[test]

@@ -17,4 +17,5 @@ mod routing;
 mod seeing;
 mod tls;
 mod traces;
+mod upgrade;
 mod world;

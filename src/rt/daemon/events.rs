@@ -227,6 +227,10 @@ impl Process {
                 }
                 (succession, stderr) = our_turn => {
                     taking = None;
+                    if stderr.is_none() {
+                        // Else the process before us does, to whom the manager listens.
+                        self.serves(self.services.len());
+                    }
                     upgrade::speak_on(stderr);
                     if let Some(control) = &self.upgrades.control {
                         control.own();
@@ -235,7 +239,6 @@ impl Process {
                     if let Some(line) = &self.upgrades.minder {
                         minder::tell(line).await;
                     }
-                    self.serves(self.services.len());
                     tasks.spawn(Box::pin(succession.listen()) as BoxFuture<'static, ()>);
                 }
                 made = started_anew => {

@@ -6,14 +6,19 @@
 //! the last one is gone, and the container ends as that one did.
 
 use std::io;
+use std::time::Duration;
 
 use edgekit_core::{Error, Exit};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tokio::net::UnixStream;
+use tokio::time::sleep;
 
 use super::events::Arrivals;
 use crate::child::registry;
 use crate::handover::{self, Kind, Reader};
+
+/// How long the end of the last process is waited for, once it can be seen.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The line and its other end, where this is the first process.
 pub(super) fn line() -> io::Result<Option<(UnixStream, UnixStream)>> {
@@ -30,22 +35,24 @@ pub(super) async fn tell(line: &UnixStream) {
 
 /// Minds `main` and whoever takes over from it, to the end of the last one; gives how that one ended.
 pub(super) async fn mind(line: UnixStream, mut main: u32, signals: &Arrivals) -> Result<Exit, Error> {
-    let (mut reader, mut exit) = (Reader::default(), None);
+    let (mut reader, mut exit, mut over) = (Reader::default(), None, false);
     tracing::info!(pid = main, "stays as process 1 and passes signals on");
     loop {
         tokio::select! {
-            said = reader.wait(&line) => match said? {
+            said = reader.wait(&line), if !over => match said? {
                 Some(frame) if frame.is(Kind::Main) => {
                     let pid = std::str::from_utf8(&frame.body).ok().and_then(|text| text.parse().ok());
                     // How the one before ends is of no interest any more.
                     (main, exit) = (pid.unwrap_or(main), None);
                 }
                 Some(_) => {}
+                // A process lets go of what it holds a moment before it has ended.
                 None => {
-                    let ended = ended(main)?;
-                    return Ok(exit.or(ended).unwrap_or(Exit::BUG));
+                    over = true;
+                    exit = exit.or(ended(main)?);
                 }
             },
+            () = sleep(PATIENCE), if over => exit = exit.or(Some(Exit::BUG)),
             signal = signals.next() => match signal? {
                 libc::SIGCHLD => {
                     exit = exit.or(ended(main)?);
@@ -53,6 +60,9 @@ pub(super) async fn mind(line: UnixStream, mut main: u32, signals: &Arrivals) ->
                 }
                 signal => pass_on(main, signal),
             },
+        }
+        if let Some(exit) = exit.filter(|_| over) {
+            return Ok(exit);
         }
     }
 }

@@ -96,6 +96,10 @@ impl Service for Idle {
         Box::pin(async {})
     }
 
+    fn handover(&self) -> Option<Vec<u8>> {
+        Some(Vec::new())
+    }
+
     fn status(&self) -> Value {
         json!({})
     }
