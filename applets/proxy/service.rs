@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use edgekit_core::config::{Loaded, Problems, Reload, diff};
 use edgekit_core::{Clock, Error, ErrorContext, Exit};
-use edgekit_rt::{BoxFuture, Resolver, Scope, Service, Verdict};
+use edgekit_rt::{BoxFuture, Resolver, Scope, Service, Verdict, memory};
 use edgekit_tls::{Material, Report};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
@@ -240,6 +240,8 @@ impl Proxy {
             tracing::info!(listener = &**name, address, workers = self.workers, "listens");
         }
         let (clock, resolver) = (scope.clock().clone(), scope.resolver().clone());
+        // Reading a file of thousands of clusters takes several times what is left of it.
+        memory::give_back();
         self.running = Some(Running { shared, reloads, materials, clock, resolver, addresses });
         Ok(())
     }
@@ -284,6 +286,7 @@ impl Proxy {
         running.reloads.send_replace(());
         good.loaded = good.loaded.lean();
         *self.good() = good;
+        memory::give_back();
         Ok(verdict)
     }
 }
