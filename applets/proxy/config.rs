@@ -120,7 +120,7 @@ edgekit_core::config! {
         live path_regex: Option<Pattern>, like "^/users/[0-9]+$";
         /// Methods; none is all
         live methods: Option<Vec<String>>, like ["GET", "HEAD"];
-        /// Headers it must have: a name, a name and a value, a name ~ an expression, or !name for none
+        /// Headers it must have: a name, a name and a value, a name ~ an expression (a blank before ~), or !name for none
         live headers: Option<Vec<HeaderTest>>, like ["x-env: test", "x-user ~ ^[0-9]+$"];
         /// Parameters its query must have, in the same way
         live query: Option<Vec<QueryTest>>, like ["v=2", "!debug"];
