@@ -146,6 +146,23 @@ prepare_tools() {
     touch "$dir/complete"
 }
 
+# Servers and suites of other people for scripts/bench (frame/origins.py knows where they are).
+prepare_peers() {
+    local dir
+    dir=$CACHE/peers/$(sha256sum <"$ROOT/scripts/lib/peers.txt" | cut -c1-12)
+    [ ! -e "$dir/complete" ] || return 0
+    say "fetching the peers of the benches, named in scripts/lib/peers.txt"
+    rm -rf "$dir"
+    mkdir -p "${dir%/*}"
+    if ! {
+        python3 -m venv "$dir" &&
+            "$dir/bin/pip" install -q --disable-pip-version-check -r "$ROOT/scripts/lib/peers.txt"
+    } >"$(log_file peers)" 2>&1; then
+        die "pip could not fetch the peers" "its output is in $(log_file peers)"
+    fi
+    touch "$dir/complete"
+}
+
 # Build products of static files, by compiler and way; cargo sorts targets and profiles itself.
 static_target_dir() { echo "$CACHE/target/$(rust_release)-$RUST_WAY"; }
 

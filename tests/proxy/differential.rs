@@ -1,11 +1,17 @@
 //! Odd requests through the proxy to servers of other people: each request that is passed on is one
 //! request there, and no pair of one and another.
+//!
+//! The cases of `fixtures/proxy/framing.json` are those of row 5.17, whose bench counts what more servers
+//! have seen of them; here go the servers that a machine for tests has.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::daemon::Proxy;
+use super::http2::{self, DATA, END_HEADERS, END_STREAM, HEADERS};
 use crate::harness::Scratch;
 
 /// Bodies and framings that servers are known to disagree on. Each is sent with a second request
@@ -101,14 +107,43 @@ fn nginx() -> Option<Server> {
     start(scratch, address, Command::new("nginx").arg("-c").arg(file))
 }
 
+/// Node's `http`, if this machine has it.
+fn node() -> Option<Server> {
+    let (scratch, address) = (Scratch::new(), free());
+    let program = "require('http').createServer((q, s) => { q.resume(); q.on('end', () => s.end(q.url)); })\
+                   .listen(Number(process.argv[1]), '127.0.0.1')";
+    start(scratch, address, Command::new("node").args(["-e", program, &address.port().to_string()]))
+}
+
+/// HAProxy, if this machine has it.
+fn haproxy() -> Option<Server> {
+    let (scratch, address) = (Scratch::new(), free());
+    let config = format!(
+        "global\n nbthread 1\ndefaults\n mode http\n timeout client 30s\n timeout http-keep-alive 30s\n\
+         frontend a\n bind {address}\n http-request return status 200 content-type text/plain lf-string %[path]\n"
+    );
+    let file = scratch.join("haproxy.cfg");
+    std::fs::write(&file, config).unwrap();
+    start(scratch, address, Command::new("haproxy").arg("-f").arg(file))
+}
+
+fn server(name: &str) -> Option<Server> {
+    let server = match name {
+        "python" => python(),
+        "nginx" => nginx(),
+        "node" => node(),
+        _ => haproxy(),
+    };
+    if server.is_none() {
+        eprintln!("{name} is not here: nothing was compared with it");
+    }
+    server
+}
+
 #[test]
 fn one_request_is_one_request_to_every_server() {
-    let servers = [("python", python()), ("nginx", nginx())];
-    for (name, server) in &servers {
-        let Some(server) = server else {
-            eprintln!("{name} is not here: nothing was compared with it");
-            continue;
-        };
+    for name in ["python", "nginx", "node", "haproxy"] {
+        let Some(server) = server(name) else { continue };
         let proxy = Proxy::to(server.address);
         for odd in ODD {
             // Forty-four bytes that are a request where a length was misread.
@@ -140,4 +175,87 @@ fn one_request_is_one_request_to_every_server() {
             );
         }
     }
+}
+
+/// Bytes as the fixture writes them: a letter each.
+fn bytes(text: &str) -> Vec<u8> {
+    text.chars().map(|letter| u8::try_from(u32::from(letter)).expect("a byte")).collect()
+}
+
+/// The cases of HTTP/1, whole, with `{path}` where theirs is to be.
+fn cases(table: &Value) -> Vec<String> {
+    let list = |name: &str| -> Vec<String> {
+        table[name].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+    };
+    let post = "POST {path} HTTP/1.1\r\nHost: a\r\n";
+    let bodies = list("bodies");
+    let mut cases = list("heads");
+    for fields in list("fields") {
+        cases.extend(bodies.iter().map(|body| format!("{post}{fields}\r\n{body}")));
+    }
+    cases.extend(
+        list("chunks").iter().map(|chunks| format!("{post}Transfer-Encoding: chunked\r\n\r\n{chunks}")),
+    );
+    cases
+}
+
+/// Everything goes to the server; what is hidden in it is never asked, and whoever asks next is told his own.
+fn nothing_is_out_of_step(name: &str) {
+    let Some(server) = server(name) else { return };
+    let proxy = Proxy::to(server.address);
+    let in_step = |case: &str| {
+        let next = proxy.exchange(b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert!(
+            next.starts_with("HTTP/1.1 200 ") && next.ends_with("/next"),
+            "{name} after {case:?}\n{next}"
+        );
+    };
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/proxy/framing.json");
+    let table: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let cases = cases(&table);
+    assert!(cases.len() > 700);
+    for case in &cases {
+        let sent = format!("{case}GET /marker HTTP/1.1\r\nHost: a\r\n\r\n").replace("{path}", "/case");
+        let answer = proxy.exchange(&bytes(&sent));
+        assert!(!answer.contains("\r\n\r\n/hidden"), "{name} {case:?}\n{answer}");
+        assert!(answer.matches("\r\n\r\n/marker").count() <= 1, "{name} {case:?}\n{answer}");
+        in_step(case);
+    }
+    for case in table["http2"].as_array().unwrap() {
+        let fields = |name: &str| -> Option<Vec<u8>> {
+            let pairs = case[name].as_array()?.iter();
+            let text = |value: &Value| bytes(&value.as_str().unwrap().replace("{path}", "/case"));
+            Some(pairs.flat_map(|pair| http2::field_of(&text(&pair[0]), &text(&pair[1]))).collect())
+        };
+        let data = bytes(case["data"].as_str().unwrap());
+        let trailers = fields("trailers");
+        let mut client = http2::Client::of(proxy.address);
+        let is_alone = data.is_empty() && trailers.is_none();
+        let flags = END_HEADERS | if is_alone { END_STREAM } else { 0 };
+        client.send(HEADERS, flags, 1, &fields("fields").unwrap());
+        if !is_alone {
+            client.send(DATA, if trailers.is_some() { 0 } else { END_STREAM }, 1, &data);
+        }
+        if let Some(trailers) = trailers {
+            client.send(HEADERS, END_HEADERS | END_STREAM, 1, &trailers);
+        }
+        let said = client.ended(1);
+        assert!(!said.starts_with(b"/hidden"), "{name} {case}");
+        in_step(&case.to_string());
+    }
+}
+
+#[test]
+fn nothing_is_out_of_step_with_nginx() {
+    nothing_is_out_of_step("nginx");
+}
+
+#[test]
+fn nothing_is_out_of_step_with_node() {
+    nothing_is_out_of_step("node");
+}
+
+#[test]
+fn nothing_is_out_of_step_with_haproxy() {
+    nothing_is_out_of_step("haproxy");
 }

@@ -11,16 +11,16 @@ use super::daemon::Proxy;
 use super::origin::{Origin, PATIENCE, find, read_head};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub(super) const DATA: u8 = 0;
+pub(super) const HEADERS: u8 = 1;
 const RESET: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const WINDOW: u8 = 8;
 const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(super) const END_STREAM: u8 = 1;
+pub(super) const END_HEADERS: u8 = 4;
 
 /// A frame that came.
 #[derive(Debug)]
@@ -32,12 +32,12 @@ struct Frame {
 }
 
 /// A client that says what it is told to.
-struct Client {
+pub(super) struct Client {
     stream: TcpStream,
 }
 
 impl Client {
-    fn of(address: SocketAddr) -> Client {
+    pub(super) fn of(address: SocketAddr) -> Client {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -47,7 +47,7 @@ impl Client {
         client
     }
 
-    fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+    pub(super) fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
         // A proxy that has had enough closes; what it said last is read.
         drop(self.stream.write_all(&frame(kind, flags, stream, payload)));
     }
@@ -108,6 +108,23 @@ impl Client {
         }
     }
 
+    /// DATA of a stream until it, or the connection, is over.
+    pub(super) fn ended(&mut self, stream: u32) -> Vec<u8> {
+        let mut body = Vec::new();
+        while let Some(frame) = self.next() {
+            let is_ours = frame.stream == stream;
+            match frame.kind {
+                DATA if is_ours => body.extend_from_slice(&frame.payload),
+                RESET if is_ours => break,
+                _ => {}
+            }
+            if is_ours && frame.kind <= HEADERS && frame.flags & END_STREAM != 0 {
+                break;
+            }
+        }
+        body
+    }
+
     /// The code of GOAWAY, or of the reset of `stream`.
     fn fate(&mut self, stream: u32) -> Option<(u8, u32)> {
         loop {
@@ -129,11 +146,15 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 
 /// A field as it is, in no table.
 fn field(name: &str, value: &str) -> Vec<u8> {
-    let text = |text: &str| {
+    field_of(name.as_bytes(), value.as_bytes())
+}
+
+pub(super) fn field_of(name: &[u8], value: &[u8]) -> Vec<u8> {
+    let text = |text: &[u8]| {
         assert!(text.len() < 127 + 128);
         let length = text.len() as u8;
         let head = if length < 127 { vec![length] } else { vec![127, length - 127] };
-        [head, text.as_bytes().to_vec()].concat()
+        [&head, text].concat()
     };
     [vec![0], text(name), text(value)].concat()
 }

@@ -122,9 +122,25 @@ impl Known {
             16 if is(b"proxy-connection") => Known::Hop,
             17 if is(b"x-forwarded-proto") => Known::ForwardedX,
             17 if is(b"transfer-encoding") => Known::Encoding,
+            14..=17 if is_twin(name) => Known::Hop,
             _ => Known::Other,
         }
     }
+}
+
+/// Fields that programs behind CGI and its heirs (RFC 3875 §4.1.18) cannot tell from another one, as
+/// `-` and `_` are one letter there: `Content_Length` would frame a body that we frame otherwise.
+fn is_twin(name: &[u8]) -> bool {
+    const OF: [&[u8]; 5] = [
+        b"content-length",
+        b"transfer-encoding",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-proto",
+    ];
+    let same =
+        |(byte, wanted): (&u8, &u8)| *byte == b'_' && *wanted == b'-' || byte.eq_ignore_ascii_case(wanted);
+    OF.iter().any(|of| of.len() == name.len() && name.iter().zip(*of).all(same))
 }
 
 /// Notes where the fields are.
@@ -253,6 +269,22 @@ mod tests {
         assert_eq!(number(b"00012"), Some(12));
         for wrong in ["", "+1", "-1", " 1", "1 ", "1,1", "0x1", "1_0", "9999999999999999999"] {
             assert_eq!(number(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn twins_of_fields_that_count_go_no_further() {
+        for twin in [
+            "Content_Length",
+            "TRANSFER_ENCODING",
+            "x_forwarded-for",
+            "X-Forwarded_Proto",
+            "x_forwarded_host",
+        ] {
+            assert_eq!(Known::of(twin.as_bytes()), Known::Hop, "{twin}");
+        }
+        for other in ["content-lengths", "x_request_ident", "content+length", "x-forwarded.for"] {
+            assert_eq!(Known::of(other.as_bytes()), Known::Other, "{other}");
         }
     }
 

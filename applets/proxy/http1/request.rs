@@ -90,6 +90,11 @@ impl RequestHead {
         let target = target(bytes, path.as_bytes(), method, &mut host)?;
         let query =
             memchr::memchr(b'?', target.of(bytes)).map_or(target.of(bytes), |at| &target.of(bytes)[..at]);
+        let body = match (framing.chunked, framing.length) {
+            (true, _) => BodyKind::Chunked,
+            (false, None | Some(0)) => BodyKind::Empty,
+            (false, Some(length)) => BodyKind::Length(length),
+        };
         Ok(RequestHead {
             length: bytes.len(),
             method: Span::of_piece(bytes, method.as_bytes()),
@@ -97,13 +102,10 @@ impl RequestHead {
             path: Span::of_piece(bytes, query),
             host,
             minor,
-            body: match (framing.chunked, framing.length) {
-                (true, _) => BodyKind::Chunked,
-                (false, None | Some(0)) => BodyKind::Empty,
-                (false, Some(length)) => BodyKind::Length(length),
-            },
+            body,
             keep_alive: !framing.close && (minor > 0 || framing.keep_alive),
-            expects,
+            // Leave to send nothing need not be asked for, and some servers never give it (RFC 9110 §10.1.1).
+            expects: expects && body != BodyKind::Empty,
             upgrade,
             nominates: framing.nominates,
         })
@@ -194,7 +196,8 @@ mod tests {
         assert!(!get("Connection: x, close\r\n").unwrap().0.keep_alive);
         assert!(!parse("GET / HTTP/1.0\r\n\r\n").unwrap().0.keep_alive);
         assert!(parse("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").unwrap().0.keep_alive);
-        assert!(get("Expect: 100-Continue\r\n").unwrap().0.expects);
+        assert!(get("Expect: 100-Continue\r\nContent-Length: 5\r\n").unwrap().0.expects);
+        assert!(!get("Expect: 100-Continue\r\n").unwrap().0.expects);
     }
 
     #[test]

@@ -261,7 +261,7 @@ impl Collector {
             minor: 2,
             body,
             keep_alive: true,
-            expects: self.expects,
+            expects: self.expects && body != BodyKind::Empty,
             upgrade: protocol,
             nominates: false,
         };
