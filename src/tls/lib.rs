@@ -58,7 +58,7 @@ pub use material::{Material, Outcome, Report, keep};
 pub use pair::from_bytes;
 pub use pair::{Pair, PairSource};
 pub use peer::NamePattern;
-pub use provider::provider;
+pub use provider::{provider, sha1};
 pub use server::{ClientAuth, MinVersion, Server, ServerOptions};
 pub use swap::Swap;
 pub use tickets::{ROTATION, Tickets};

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use ::aws_lc_rs::digest;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 /// The provider every configuration here is built on.
@@ -17,6 +18,15 @@ pub fn provider() -> &'static Arc<CryptoProvider> {
         let _ = CryptoProvider::clone(&ours).install_default();
         CryptoProvider::get_default().cloned().unwrap_or(ours)
     })
+}
+
+/// SHA-1, for protocols of old that want a mark by it and no secret: the handshake of a WebSocket
+/// (RFC 6455 §4.2.2).
+pub fn sha1(data: &[u8]) -> [u8; 20] {
+    let mut sum = [0; 20];
+    let digest = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, data);
+    sum.copy_from_slice(digest.as_ref());
+    sum
 }
 
 #[cfg(test)]

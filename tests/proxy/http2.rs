@@ -454,6 +454,20 @@ fn a_websocket_comes_through_a_stream() {
         let (_, rest, _) = client.answer(1);
         assert_eq!(rest, b"bye");
     }
+    // And one that speaks HTTP/1.1, through HTTP/2 in between, is answered what its key asks for.
+    let mut client = outer.client();
+    client.send(
+        b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    let head = client.head();
+    assert!(head.starts_with("HTTP/1.1 101 ") && head.contains("\r\nupgrade: websocket\r\n"), "{head}");
+    assert!(head.contains("\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{head}");
+    assert_eq!(client.bytes(5), b"hello");
+    client.send(b"what?");
+    assert_eq!(client.bytes(5), b"WHAT?");
+    client.stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(client.rest(), "bye");
     // What nobody upgrades to is no tunnel.
     let mut client = Client::of(inner.address);
     client.ask(1, "CONNECT", "/", &[(":protocol", "other")], 0);

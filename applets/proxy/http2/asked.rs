@@ -12,8 +12,12 @@ use super::frame::Code;
 use super::hpack::Encoder;
 use super::message::Answer;
 use super::stream::{Handle, lower};
+use super::websocket;
 use crate::http1::{Lines, decimal};
 use crate::wire::Wire;
+
+const KEY: &[u8] = b"sec-websocket-key";
+const ACCEPT: &[u8] = b"sec-websocket-accept";
 
 /// One request and its answer.
 pub struct Asked {
@@ -27,6 +31,8 @@ pub struct Asked {
     was_heard: bool,
     text: Vec<u8>,
     at: usize,
+    /// What the side that asks for a WebSocket is to be told, as the server is not asked to.
+    accept: Option<Box<[u8; 28]>>,
 }
 
 impl fmt::Debug for Asked {
@@ -37,7 +43,8 @@ impl fmt::Debug for Asked {
 
 impl Asked {
     pub(super) fn new(handle: Handle, scheme: &'static str, is_kept: bool) -> Asked {
-        Asked { handle, scheme, is_kept, has_begun: false, was_heard: false, text: Vec::new(), at: 0 }
+        let (text, at) = (Vec::new(), 0);
+        Asked { handle, scheme, is_kept, has_begun: false, was_heard: false, text, at, accept: None }
     }
 
     /// Others were asked on this connection before.
@@ -73,6 +80,7 @@ impl Asked {
         let stream = link.streams.at(place);
         (stream.to_head, stream.tunnels) = (head.method == b"HEAD", head.upgrade.is_some());
         link.send_head(place, |encoder, out| head.write(encoder, out, self.scheme.as_bytes()));
+        self.accept = head.key.filter(|_| head.upgrade.is_some()).map(|key| Box::new(websocket::accept(key)));
         self.has_begun = true;
         Poll::Ready(Ok(end + 4))
     }
@@ -89,12 +97,20 @@ impl Asked {
         decimal(&mut self.text, if opens { 101 } else { u64::from(*status) });
         self.text.extend_from_slice(b" \r\n");
         for field in fields {
+            if opens && field.name.of(bytes) == ACCEPT {
+                continue;
+            }
             for part in [field.name.of(bytes), b": ", field.value.of(bytes), b"\r\n"] {
                 self.text.extend_from_slice(part);
             }
         }
         if opens {
             self.text.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n");
+            if let Some(accept) = &self.accept {
+                for part in [ACCEPT, b": ", &accept[..], b"\r\n"] {
+                    self.text.extend_from_slice(part);
+                }
+            }
         } else if self.was_heard {
             // A stream is asked once.
             self.text.extend_from_slice(b"connection: close\r\n");
@@ -179,6 +195,8 @@ struct Head<'a> {
     target: &'a [u8],
     host: &'a [u8],
     upgrade: Option<&'a [u8]>,
+    /// Of a WebSocket.
+    key: Option<&'a [u8]>,
     lines: &'a [u8],
 }
 
@@ -189,11 +207,12 @@ impl<'a> Head<'a> {
         let (first, lines) = (&text[..end], text.get(end + 2..)?);
         let (method, rest) = first.split_at(memchr::memchr(b' ', first)?);
         let target = rest[1..].strip_suffix(b" HTTP/1.1")?;
-        let mut head = Head { method, target, host: b"", upgrade: None, lines };
+        let mut head = Head { method, target, host: b"", upgrade: None, key: None, lines };
         for (name, value) in each(lines) {
             match name {
                 b"host" => head.host = value,
                 b"upgrade" => head.upgrade = Some(value),
+                _ if name.eq_ignore_ascii_case(KEY) => head.key = Some(value),
                 _ => {}
             }
         }
@@ -214,7 +233,7 @@ impl<'a> Head<'a> {
         for (name, value) in each(self.lines) {
             match name {
                 b"host" | b"connection" | b"transfer-encoding" | b"upgrade" => continue,
-                _ if self.upgrade.is_some() && name.eq_ignore_ascii_case(b"sec-websocket-key") => continue,
+                _ if self.upgrade.is_some() && name.eq_ignore_ascii_case(KEY) => continue,
                 _ if name.eq_ignore_ascii_case(b"content-type") => {
                     is_grpc |= value.starts_with(b"application/grpc");
                 }

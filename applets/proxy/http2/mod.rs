@@ -22,6 +22,7 @@ mod message;
 mod server;
 mod stream;
 mod streams;
+mod websocket;
 
 pub use abuse::Abuse;
 pub use asked::Asked;

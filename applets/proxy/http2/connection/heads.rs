@@ -6,6 +6,7 @@ use crate::http2::abuse::Abuse;
 use crate::http2::frame::{self, Code, Frame, Kind as FrameKind, LARGEST_WINDOW};
 use crate::http2::message::{Answer, Collector, Kind, Refusal};
 use crate::http2::streams::Past;
+use crate::http2::websocket;
 
 /// A head may come in so many pieces, and in as many bytes as four times the longest one we take:
 /// longer ones are told that they are too long, others are not meant to be read.
@@ -127,7 +128,7 @@ impl Connection {
         if self.streams.len() >= self.limits.streams as usize {
             return self.break_off(id, Code::Refused).map(|()| None);
         }
-        let read = collector.request(ends, websocket_key);
+        let read = collector.request(ends, websocket::key);
         if matches!(read, Err(Refusal::Malformed)) {
             return self.break_off(id, Code::Protocol).map(|()| None);
         }
@@ -199,18 +200,4 @@ impl Connection {
             Past::Skipped => Err(Code::Protocol.into()),
         }
     }
-}
-
-/// What a WebSocket over HTTP/1.1 begins with: 16 bytes nobody has to guess, in base 64.
-fn websocket_key() -> [u8; 24] {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let random = || RandomState::new().build_hasher().finish();
-    let mut bits = u128::from(random()) << 64 | u128::from(random());
-    let mut key = [b'='; 24];
-    for letter in &mut key[..22] {
-        *letter = LETTERS[(bits >> 122) as usize];
-        bits <<= 6;
-    }
-    key
 }
