@@ -58,6 +58,7 @@ pub(crate) fn copy(
     open.set(open.get() + 1);
     let place = Place(open.clone());
     let end = head.len().saturating_sub(2);
+    // A stream takes its head by itself; on a connection both go together.
     let request = [&head[..end], b"connection: close\r\n\r\n", body].concat();
     let (worker, cluster) = (worker.clone(), cluster.clone());
     tokio::task::spawn_local(async move {
@@ -84,6 +85,7 @@ async fn exchange(mut stream: Stream, mut request: &[u8]) -> io::Result<()> {
             written => request = &request[written..],
         }
     }
+    stream.finish(None)?;
     let (mut scratch, mut read) = ([0; 2048], 0);
     while read < ANSWER {
         match poll_fn(|context| stream.poll_read(context, &mut scratch)).await? {

@@ -72,10 +72,14 @@ pub(crate) fn checked(loaded: &Loaded) -> Result<Config, Problems> {
         }
     }
     for (name, cluster) in &config.cluster {
-        if cluster.health.kind == Some(Kind::Http) && cluster.protocol == Protocol::Http2 {
-            let message = "checks of kind 'http' are HTTP/1.1, which this cluster does not speak";
+        if cluster.health.kind == Some(Kind::Grpc) && cluster.protocol != Protocol::Http2 {
+            let message = "checks of kind 'grpc' are HTTP/2, which this cluster does not speak";
             let problem = loaded.problem(&place("cluster", name, "health.kind"), message);
-            problems.push(problem.hint("kind = \"tcp\" asks whether connections are accepted"));
+            problems.push(problem.hint("add protocol = \"h2\" to the cluster"));
+        }
+        if cluster.health.service.is_some() && cluster.health.kind != Some(Kind::Grpc) {
+            let message = "only checks of kind 'grpc' ask for a service";
+            problems.push(loaded.problem(&place("cluster", name, "health.service"), message));
         }
         if cluster.outlier.eject > cluster.outlier.eject_max {
             let message = "the longest time left out is shorter than the first";
@@ -261,11 +265,6 @@ fn targets(
         }
         _ => {}
     }
-    let copies = route.mirror.cluster.as_ref().and_then(|cluster| config.cluster.get(cluster));
-    if copies.is_some_and(|cluster| cluster.protocol == Protocol::Http2) {
-        let message = "copies are sent as HTTP/1.1, which this cluster does not speak".to_owned();
-        problems.push(complain("mirror.cluster", message));
-    }
     let wanted = route.cluster.iter().map(|cluster| ("cluster", cluster));
     let shares = route.clusters.iter().flatten().map(|share| ("clusters", &share.cluster));
     let mirror = route.mirror.cluster.iter().map(|cluster| ("mirror.cluster", cluster));
@@ -412,12 +411,12 @@ mod tests {
             ("[route.r]\ncluster = \"app\"\npath_regex = \"x\"\npath = \"/x\"\n", "both path and path_regex"),
             ("[listener.x]\naddress = \"0.0.0.0:1\"\n", "listener 'web' has this address already"),
             (
-                "[cluster.h]\nendpoints = [\"a:1\"]\nprotocol = \"h2\"\nhealth.kind = \"http\"\n",
-                "f.toml:8:8: checks of kind 'http' are HTTP/1.1",
+                "[cluster.h]\nendpoints = [\"a:1\"]\nhealth.kind = \"grpc\"\n",
+                "f.toml:7:8: checks of kind 'grpc' are HTTP/2",
             ),
             (
-                "[cluster.h]\nendpoints = [\"a:1\"]\nprotocol = \"h2\"\n[route.r]\ncluster = \"app\"\nmirror.cluster = \"h\"\n",
-                "f.toml:10:8: copies are sent as HTTP/1.1",
+                "[cluster.h]\nendpoints = [\"a:1\"]\nhealth.kind = \"http\"\nhealth.service = \"x\"\n",
+                "f.toml:8:8: only checks of kind 'grpc' ask for a service",
             ),
             (
                 "[cluster.h]\nendpoints = [\"a:1\"]\noutlier.eject = \"6m\"\n",

@@ -1,6 +1,7 @@
 //! `edgekit proxy`: the built binary between raw sockets.
 
 mod balancing;
+mod checks;
 mod daemon;
 mod differential;
 mod framing;

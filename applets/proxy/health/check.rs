@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::grpc;
 use super::state::ClusterState;
 use crate::balance::Dice;
 use crate::route::{Authority, PathPattern};
@@ -29,6 +30,8 @@ edgekit_core::words! {
         Tcp = "tcp",
         /// It answers a GET with 200 to 399.
         Http = "http",
+        /// It answers grpc.health.v1.Health/Check with SERVING; for clusters that speak h2.
+        Grpc = "grpc",
     }
 }
 
@@ -39,6 +42,8 @@ edgekit_core::config! {
         live kind: Option<Kind>, like "http";
         /// The path that is asked for
         live path: PathPattern = "/";
+        /// The service that is asked for (gRPC); none is the server as a whole
+        live service: Option<String>, like "shop.Cart";
         /// The host that is asked for; none is the name of the cluster
         live host: Option<Authority>, like "app.internal";
         /// The time between two checks
@@ -153,40 +158,89 @@ impl Check {
         let mut stream = upstream::connect(&self.worker, &self.cluster, self.address).await?;
         match self.cluster.settings.health.kind {
             Some(Kind::Http) => self.get(&mut stream).await,
-            _ => Ok(()),
+            Some(Kind::Grpc) => self.call(&mut stream).await,
+            Some(Kind::Tcp) | None => Ok(()),
         }
     }
 
+    fn host(&self) -> &str {
+        self.cluster.settings.health.host.as_ref().map_or(&*self.cluster.name, |host| &host.0)
+    }
+
     async fn get(&self, stream: &mut Stream) -> io::Result<()> {
-        let settings = &self.cluster.settings.health;
-        let host = settings.host.as_ref().map_or(&*self.cluster.name, |host| &host.0);
         let request = format!(
-            "GET {} HTTP/1.1\r\nhost: {host}\r\nuser-agent: edgekit-check\r\nconnection: close\r\n\r\n",
-            settings.path.0
+            "GET {} HTTP/1.1\r\nhost: {}\r\nuser-agent: edgekit-check\r\nconnection: close\r\n\r\n",
+            self.cluster.settings.health.path.0,
+            self.host()
         );
-        let mut left = request.as_bytes();
-        while !left.is_empty() {
-            match poll_fn(|context| stream.poll_write(context, &[IoSlice::new(left)])).await? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                written => left = &left[written..],
-            }
-        }
-        let (mut answer, mut length) = ([0; LONGEST], 0);
+        send(stream, request.as_bytes()).await?;
+        stream.finish(None)?;
+        let mut answer = Vec::new();
         // `HTTP/1.1 200`: all that counts.
-        while length < 12 {
-            match poll_fn(|context| stream.poll_read(context, &mut answer[length..])).await? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                bytes => length += bytes,
+        while answer.len() < 12 {
+            if !more(stream, &mut answer).await? {
+                return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
-        let status = answer[..12].strip_prefix(b"HTTP/1.").and_then(|rest| {
-            let digits = rest.get(2..5).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
-            std::str::from_utf8(digits).ok()?.parse::<u16>().ok()
-        });
-        match status {
+        match status(&answer) {
             Some(200..=399) => Ok(()),
             Some(status) => Err(io::Error::other(format!("it answered {status}"))),
             None => Err(io::Error::other("its answer is no HTTP")),
         }
     }
+
+    async fn call(&self, stream: &mut Stream) -> io::Result<()> {
+        let service = self.cluster.settings.health.service.as_deref().unwrap_or_default();
+        let (head, message) = grpc::call(self.host(), service);
+        // A stream takes its head by itself.
+        send(stream, head.as_bytes()).await?;
+        send(stream, &message).await?;
+        stream.finish(None)?;
+        let mut answer = Vec::new();
+        while answer.len() < LONGEST && more(stream, &mut answer).await? {}
+        let end = memchr::memmem::find(&answer, b"\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
+        match status(&answer) {
+            Some(200) => {}
+            Some(status) => return Err(io::Error::other(format!("it answered {status}"))),
+            None => return Err(io::Error::other("its answer is no HTTP")),
+        }
+        // An answer without a message has its status in the head.
+        let head = String::from_utf8_lossy(&answer[..end]);
+        let told = head.lines().find_map(|line| Some(line.strip_prefix("grpc-status: ")?.trim().to_owned()));
+        let told = told.or_else(|| {
+            let trailers = stream.trailers()?;
+            let field = trailers.fields.iter().find(|field| field.name.of(&trailers.bytes) == b"grpc-status");
+            field.map(|field| String::from_utf8_lossy(field.value.of(&trailers.bytes)).into_owned())
+        });
+        match told.as_deref() {
+            Some("0") => grpc::serves(&answer[end + 4..]).map_err(io::Error::other),
+            Some(code) => Err(io::Error::other(format!("it answered grpc-status {code}"))),
+            None => Err(io::Error::other("its answer has no grpc-status")),
+        }
+    }
+}
+
+async fn send(stream: &mut Stream, mut left: &[u8]) -> io::Result<()> {
+    while !left.is_empty() {
+        match poll_fn(|context| stream.poll_write(context, &[IoSlice::new(left)])).await? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => left = &left[written..],
+        }
+    }
+    Ok(())
+}
+
+/// Reads some more; false at the end.
+async fn more(stream: &mut Stream, into: &mut Vec<u8>) -> io::Result<bool> {
+    let mut piece = [0; 1024];
+    let bytes = poll_fn(|context| stream.poll_read(context, &mut piece)).await?;
+    into.extend_from_slice(&piece[..bytes]);
+    Ok(bytes > 0)
+}
+
+/// The status an answer begins with.
+fn status(answer: &[u8]) -> Option<u16> {
+    let digits = answer.strip_prefix(b"HTTP/1.")?.get(2..5)?;
+    let fits = digits.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(digits).ok().filter(|_| fits)?.parse().ok()
 }
