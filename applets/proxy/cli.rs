@@ -5,6 +5,7 @@ use edgekit_core::config::file_arg;
 use edgekit_core::units::{Size, parse_duration};
 use edgekit_core::{Error, Exit};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::snapshot::Address;
 
@@ -23,7 +24,7 @@ pub(crate) fn command() -> Command {
         .arg_required_else_help(true)
         .override_usage(
             "edgekit proxy --listen ADDRESS --to URL [OPTIONS]\n       \
-             edgekit proxy run|check|status|drain|certs|routes|clusters [OPTIONS]",
+             edgekit proxy run|check|status|drain|certs|routes|clusters|top [OPTIONS]",
         )
         .args([
             Arg::new("listen")
@@ -123,6 +124,27 @@ pub(crate) fn command() -> Command {
                         .action(ArgAction::SetTrue)
                         .help("One JSON object a cluster"),
                 ),
+            Command::new("top")
+                .about("Show requests, failures and times of a running proxy as they change")
+                .args([
+                    instance(),
+                    Arg::new("interval")
+                        .long("interval")
+                        .value_name("TIME")
+                        .value_parser(interval)
+                        .help("Look so often, such as 500ms [1s]"),
+                    Arg::new("count")
+                        .long("count")
+                        .value_name("N")
+                        .value_parser(value_parser!(u64).range(1..))
+                        .help("Look so often and end; tables one after the other"),
+                    Arg::new("once")
+                        .long("once")
+                        .action(ArgAction::SetTrue)
+                        .conflicts_with("count")
+                        .help("Look once and end"),
+                    Arg::new("json").long("json").action(ArgAction::SetTrue).help("One JSON object a look"),
+                ]),
             Command::new("certs").about("Show the certificates of a running proxy").arg(instance()).arg(
                 Arg::new("json")
                     .long("json")
@@ -130,6 +152,13 @@ pub(crate) fn command() -> Command {
                     .help("One JSON object a certificate"),
             ),
         ])
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    match parse_duration(text).map_err(|wrong| wrong.to_string())? {
+        time if (Duration::from_millis(50)..=Duration::from_secs(3600)).contains(&time) => Ok(time),
+        _ => Err("between 50ms and 1h".to_owned()),
+    }
 }
 
 /// What was asked for without a file, as the text of one.

@@ -13,7 +13,7 @@ use std::io::Write;
 
 use crate::config::Config;
 use crate::service::{Good, Proxy, Source, port, text_of};
-use crate::{certs, cli, log, names, running, view};
+use crate::{certs, cli, log, names, running, top, view};
 
 pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     match matches.subcommand() {
@@ -23,6 +23,7 @@ pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> 
             run(source, good, instance(matches), true, ctx)
         }
         Some(("certs", matches)) => certs::command(matches, ctx),
+        Some(("top", matches)) => top::command(matches, ctx),
         Some(("routes", matches)) => view::command("routes", matches, ctx),
         Some(("clusters", matches)) => view::command("clusters", matches, ctx),
         Some(("status", matches)) => running::status(matches, ctx),

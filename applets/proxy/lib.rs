@@ -40,6 +40,7 @@ pub mod secure;
 mod service;
 pub mod snapshot;
 mod stats;
+mod top;
 mod traces;
 mod upstream;
 mod view;

@@ -355,6 +355,7 @@ impl Service for Proxy {
             "open": shared.stats.sum(|cells| &cells.open),
             "accepted": shared.stats.sum(|cells| &cells.accepted),
             "listeners": listeners,
+            "traffic": view::traffic(shared),
             "routes": view::routes(&snapshot, &shared.objectives, shared.clock.monotonic()),
             "clusters": view::clusters(&snapshot, &shared.states, shared.clock.monotonic()),
             "certificates": certs::all(&snapshot.resources().materials),

@@ -13,9 +13,12 @@ use serde_json::{Value, json};
 
 use crate::health::{ClusterState, States};
 use crate::objective::Objectives;
+use crate::resilience::resident;
 use crate::route::{Action, Route};
 use crate::running;
 use crate::snapshot::{Cluster, Endpoint, Snapshot};
+use crate::stats::{Table, Tally};
+use crate::worker::Shared;
 
 /// The routes of a snapshot, one object each.
 pub(crate) fn routes(snapshot: &Snapshot, objectives: &Objectives, now: Duration) -> Vec<Value> {
@@ -103,6 +106,29 @@ fn one_endpoint(endpoint: &Endpoint, state: Option<&ClusterState>, now: Duration
         value["latency_seconds"] = json!(known.latency());
     }
     value
+}
+
+/// What the workers counted, for those who compare two looks at it.
+pub(crate) fn traffic(shared: &Shared) -> Value {
+    let all = |table: &Table| -> Vec<Value> {
+        let one = |tally: &Arc<Tally>| {
+            let sum = tally.sum();
+            json!({
+                "name": tally.name(),
+                "requests": sum.classes.iter().sum::<u64>(),
+                "failed": sum.classes[5],
+                "buckets": sum.durations.0,
+                "seconds": sum.durations.1 as f64 / 1e9,
+            })
+        };
+        table.used().iter().map(one).collect()
+    };
+    json!({
+        "at_seconds": shared.clock.monotonic().as_secs_f64(),
+        "resident_bytes": resident(),
+        "routes": all(&shared.stats.routes),
+        "clusters": all(&shared.stats.clusters),
+    })
 }
 
 /// The command `routes` or `clusters`.

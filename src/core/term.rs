@@ -15,6 +15,12 @@ pub fn width() -> usize {
     terminal_size_of(io::stdout()).map_or(DEFAULT_WIDTH, |(columns, _)| usize::from(columns.0).max(20))
 }
 
+/// Columns and rows of the terminal behind standard output, else those of the first terminals.
+pub fn size() -> (usize, usize) {
+    let known = terminal_size_of(io::stdout());
+    known.map_or((80, 24), |(columns, rows)| (usize::from(columns.0).max(20), usize::from(rows.0).max(6)))
+}
+
 /// True if standard output is a terminal.
 pub fn stdout_is_tty() -> bool {
     io::stdout().is_terminal()

@@ -1,10 +1,98 @@
 //! What operators see: lines of their own making, and numbers as they change.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use rustix::process::Signal;
 
 use super::daemon::Proxy;
 use super::origin::Origin;
-use crate::harness::Scratch;
+use crate::harness::{Scratch, binary, say};
+
+fn top(proxy: &Proxy, words: &[&str]) -> crate::harness::Said {
+    let mut command = Command::new(binary());
+    command.args(["proxy", "top", "--interval", "300ms"]).args(words);
+    say(command.env("RUNTIME_DIRECTORY", proxy.scratch.path()))
+}
+
+#[test]
+fn what_goes_on_is_shown() {
+    let origin = Origin::mirror();
+    let proxy = Proxy::with(&format!(
+        "[cluster.app]\nendpoints = [\"{}\"]\n[route.all]\ncluster = \"app\"\nobjective.target = \"99%\"\n\
+         [route.ill]\npath = \"/ill\"\nstatus = 500\n",
+        origin.address
+    ));
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut client = proxy.client();
+            while !done.load(Ordering::SeqCst) {
+                for path in ["/", "/ill"] {
+                    client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
+                    client.answer();
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        });
+        let lines = top(&proxy, &["--count", "2", "--json"]);
+        let table = top(&proxy, &["--once"]);
+        done.store(true, Ordering::SeqCst);
+        let lines = lines.ends(0);
+        let looks: Vec<serde_json::Value> =
+            lines.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(looks.len(), 2, "{}", lines.out);
+        let look = &looks[1];
+        assert_eq!(look["schema"], "edgekit.proxy.top/1");
+        let named = |kind: &str, name: &str| {
+            let all = look[kind].as_array().unwrap();
+            all.iter().find(|one| one["name"] == name).cloned().expect(name)
+        };
+        let (all, ill) = (named("routes", "all"), named("routes", "ill"));
+        assert!(all["requests_per_second"].as_f64() > Some(5.0) && all["failed_per_second"] == 0.0, "{look}");
+        assert_eq!(ill["requests_per_second"], ill["failed_per_second"]);
+        assert!(all["p99_seconds"].is_number() && all["budget_left"] == 1.0, "{all}");
+        assert!(named("clusters", "app")["p50_seconds"].as_f64() > Some(0.0));
+        assert!(
+            look["resident_bytes"].as_u64() > Some(1 << 20) && look["open"].as_u64() == Some(1),
+            "{look}"
+        );
+        let table = table.ends(0);
+        for wanted in ["requests/s", "\nROUTE ", "\nall ", "\nill ", "\nCLUSTER ", "\napp ", "100.0 %"] {
+            assert!(table.out.contains(wanted), "{wanted} {}", table.out);
+        }
+    });
+    assert_eq!(top(&proxy, &["--instance", "nobody"]).code, Some(66));
+}
+
+#[test]
+fn a_terminal_is_given_back() {
+    let proxy = Proxy::with("[route.all]\nstatus = 200\n");
+    // script(1) gives it a terminal; what is typed comes through it.
+    let mut child = Command::new("script")
+        .args([
+            "-qec",
+            &format!("stty -g; {} proxy top --interval 100ms; stty -g", binary().display()),
+            "/dev/null",
+        ])
+        .env("RUNTIME_DIRECTORY", proxy.scratch.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("script(1)");
+    let mut typed = child.stdin.take().unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    typed.write_all(b"q").unwrap();
+    let shown = child.wait_with_output().unwrap();
+    drop(typed);
+    assert!(shown.status.success());
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("\x1b[?1049h\x1b[?25l") && shown.contains("requests/s"), "{shown:?}");
+    let (_, after) = shown.split_once("\x1b[?25h\x1b[?1049l").expect("the screen is left");
+    assert_eq!(shown.lines().next().map(str::trim), Some(after.trim()), "{shown:?}");
+}
 
 #[test]
 fn lines_are_as_a_template_says_and_a_reload_brings_another() {

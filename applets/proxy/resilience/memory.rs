@@ -142,7 +142,7 @@ pub(crate) async fn watch(shared: Arc<Shared>, workers: usize) -> Result<(), Err
 }
 
 /// Bytes the process holds in memory.
-fn resident() -> Option<u64> {
+pub(crate) fn resident() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;

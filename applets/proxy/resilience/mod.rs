@@ -13,8 +13,8 @@ mod shed;
 
 pub use breaker::{Breakers, Gate, Limits, Permit};
 pub use budget::{Budget, Budgets};
-pub(crate) use memory::watch as watch_memory;
 pub use memory::{Memory, Stage};
+pub(crate) use memory::{resident, watch as watch_memory};
 pub use rate::{RateBy, RateLimit, RateLimits, RateStates};
 pub use retry::{Means, Retry, RetryOn, Tries, Why};
 pub use shed::{Shed, ShedPermit, Shedder};
