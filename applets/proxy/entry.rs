@@ -12,7 +12,7 @@ use edgekit_tls::Outcome;
 use std::io::Write;
 
 use crate::config::Config;
-use crate::service::{Good, Proxy, Source, port, text_of};
+use crate::service::{Good, Proxy, Source, port};
 use crate::{certs, cli, log, names, running, top, view};
 
 pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
@@ -121,7 +121,7 @@ fn workers(config: &Config) -> NonZeroUsize {
 
 fn run(
     source: Source,
-    mut good: Good,
+    good: Good,
     instance: Option<String>,
     has_socket: bool,
     ctx: &mut Ctx,
@@ -133,9 +133,8 @@ fn run(
     let addresses: Vec<_> =
         good.config.listener.iter().map(|(name, listener)| (name.clone(), listener.address)).collect();
     let names = addresses.iter().map(|(name, _)| Arc::from(name.as_str())).collect::<Vec<Arc<str>>>();
-    good.loaded = good.loaded.lean();
-    let began_with: Arc<str> = text_of(&good.loaded).into();
-    let good = Arc::new(Mutex::new(good));
+    let began_with = good.loaded.given();
+    let good = Arc::new(Mutex::new(good.settled()));
     let make = move || {
         let proxy =
             Proxy::new(source.clone(), good.clone(), began_with.clone(), names.clone(), workers.get());

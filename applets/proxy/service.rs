@@ -71,11 +71,14 @@ impl Good {
         let (materials, said) = secure::load(&loaded, &config, before, clock)?;
         Ok(Good { loaded, config, materials, said, hooks })
     }
-}
 
-/// What was given of a configuration, as a file could say it.
-pub(crate) fn text_of(loaded: &Loaded) -> String {
-    loaded.rows().iter().map(|row| format!("{} = {}\n", row.key, row.value)).collect()
+    /// The same with as little memory as it can do with, to be kept.
+    pub(crate) fn settled(mut self) -> Good {
+        self.loaded = self.loaded.lean();
+        // It lies scattered among what was freed just now, and keeps pages of it from being given back.
+        self.config = self.config.clone();
+        self
+    }
 }
 
 /// What the Host calls the sockets of a listener.
@@ -213,6 +216,8 @@ impl Proxy {
         scope.spawn(names.run());
         scope.spawn(resilience::watch_memory(shared.clone(), self.workers));
         scope.spawn(objective::watch(shared.clone()));
+        // Reading a file of thousands of clusters takes several times what is left of it.
+        memory::give_back();
         let mut sockets: Vec<Vec<(Name, TcpListener)>> = (0..self.workers).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
         for name in &self.names {
@@ -240,8 +245,6 @@ impl Proxy {
             tracing::info!(listener = &**name, address, workers = self.workers, "listens");
         }
         let (clock, resolver) = (scope.clock().clone(), scope.resolver().clone());
-        // Reading a file of thousands of clusters takes several times what is left of it.
-        memory::give_back();
         self.running = Some(Running { shared, reloads, materials, clock, resolver, addresses });
         Ok(())
     }
@@ -284,8 +287,7 @@ impl Proxy {
             running.shared.budgets.retain(is_there);
         }
         running.reloads.send_replace(());
-        good.loaded = good.loaded.lean();
-        *self.good() = good;
+        *self.good() = good.settled();
         memory::give_back();
         Ok(verdict)
     }
@@ -328,7 +330,7 @@ impl Service for Proxy {
     }
 
     fn configuration(&self) -> Value {
-        json!({ "in_use": text_of(&self.good().loaded), "at_start": &*self.began_with })
+        json!({ "in_use": &*self.good().loaded.given(), "at_start": &*self.began_with })
     }
 
     fn handover(&self) -> Option<Vec<u8>> {

@@ -55,15 +55,29 @@ pub(crate) fn complete(section: &Section, table: &mut Table, place: &str, proble
     }
 }
 
-/// Takes away what nobody gave.
-pub(crate) fn strip(table: &mut Table) {
-    table.entries.retain(|_, node| match node {
-        Node::Value(_, origin) => !matches!(origin, Origin::Default),
-        Node::Table(below) => {
-            strip(below);
-            !matches!(below.origin, Origin::Default) || !below.entries.is_empty()
+/// What somebody gave, as TOML: a line a value (`listener.web.address = "…"`), tables of a collection
+/// that say nothing as empty ones.
+pub(crate) fn given(section: &Section, table: &Table, place: &str, into: &mut String) {
+    for key in section.keys {
+        let place = join(place, key.name);
+        match (&key.kind, table.entries.get(key.name)) {
+            (Kind::Section(section), Some(Node::Table(below))) => given(section, below, &place, into),
+            (Kind::Named(section), Some(Node::Table(tables))) => {
+                for (name, node) in &tables.entries {
+                    let Node::Table(below) = node else { continue };
+                    let (place, start) = (join(&place, name), into.len());
+                    given(section, below, &place, into);
+                    if into.len() == start {
+                        into.push_str(&format!("{place} = {{}}\n"));
+                    }
+                }
+            }
+            (_, Some(Node::Value(value, origin))) if !matches!(origin, Origin::Default) => {
+                into.push_str(&format!("{place} = {value}\n"));
+            }
+            _ => {}
         }
-    });
+    }
 }
 
 fn missing(key: &Key, place: &str, origin: &Origin) -> Problem {

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Arg;
 
@@ -38,10 +39,16 @@ pub struct Inputs<'a> {
 pub struct Loaded {
     section: &'static Section,
     applet: String,
-    table: Table,
+    kept: Kept,
     files: Vec<PathBuf>,
-    /// What nobody gave is left out.
-    is_lean: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Kept {
+    /// Every value in force.
+    Table(Table),
+    /// What somebody gave, as TOML.
+    Text(Arc<str>),
 }
 
 /// The id of the option of [`file_arg`].
@@ -133,7 +140,7 @@ fn finish(
     if readable {
         layer::complete(section, &mut table, "", &mut problems);
     }
-    problems.or(Loaded { section, applet: applet.to_owned(), table, files, is_lean: false })
+    problems.or(Loaded { section, applet: applet.to_owned(), kept: Kept::Table(table), files })
 }
 
 impl Loaded {
@@ -147,25 +154,39 @@ impl Loaded {
         })
     }
 
-    /// Forgets what nobody gave, to be kept for a later [`diff`](super::diff): a table of many keys of
-    /// which few are given takes a tenth of the memory. [`Loaded::rows`] and [`Loaded::problem`] know
-    /// only what was given from then on.
+    /// Keeps only [`Loaded::given`], for a later [`diff`](super::diff): a hundredth of the memory. There
+    /// are no [`Loaded::rows`] from then on, and a [`Loaded::problem`] has no place.
     #[must_use]
     pub fn lean(mut self) -> Loaded {
-        layer::strip(&mut self.table);
-        self.is_lean = true;
+        self.kept = Kept::Text(self.given());
         self
+    }
+
+    /// What somebody gave, as TOML: [`parse`] makes the same of it, whatever file, variable or flag it
+    /// came from.
+    pub fn given(&self) -> Arc<str> {
+        match &self.kept {
+            Kept::Text(text) => text.clone(),
+            Kept::Table(table) => {
+                let mut text = String::new();
+                layer::given(self.section, table, "", &mut text);
+                text.into()
+            }
+        }
     }
 
     /// All of it, what nobody gave among it.
     fn whole(&self) -> Cow<'_, Table> {
-        if !self.is_lean {
-            return Cow::Borrowed(&self.table);
+        match &self.kept {
+            Kept::Table(table) => Cow::Borrowed(table),
+            Kept::Text(text) => {
+                // What was without faults once is so again.
+                let mut problems = Problems::default();
+                let mut table = read::file(self.section, "", text.as_bytes().to_vec(), &mut problems);
+                layer::complete(self.section, &mut table, "", &mut problems);
+                Cow::Owned(table)
+            }
         }
-        let mut table = self.table.clone();
-        // What was complete once is so again.
-        layer::complete(self.section, &mut table, "", &mut Problems::default());
-        Cow::Owned(table)
     }
 
     /// The applet's name.
@@ -180,8 +201,9 @@ impl Loaded {
 
     /// Every value in force, by key.
     pub fn rows(&self) -> Vec<Row<'_>> {
+        let Kept::Table(table) = &self.kept else { return Vec::new() };
         let mut leaves = BTreeMap::new();
-        layer::leaves(self.section, &self.table, "", &mut leaves);
+        layer::leaves(self.section, table, "", &mut leaves);
         let mut rows = Vec::with_capacity(leaves.len());
         for (key, (described, node)) in leaves {
             if let Node::Value(value, origin) = node {

@@ -527,6 +527,9 @@ proptest! {
         let shown: String = first.rows().iter().map(|row| format!("{} = {}\n", row.key, row.value)).collect();
         let second = read(&shown).expect("fits again");
         prop_assert_eq!(first.get::<Probe>().expect("fits"), second.get::<Probe>().expect("fits"));
+        let lean = first.clone().lean();
+        prop_assert_eq!(first.get::<Probe>().expect("fits"), lean.get::<Probe>().expect("fits"));
+        prop_assert!(lean.given().len() < shown.len());
     }
 
     #[test]
