@@ -44,6 +44,28 @@ edgekit_core::config! {
         live tracing: Tracing;
         /// Files of Lua hooks, asked in this order: edgekit-rules(7)
         live hooks: Option<Vec<PathBuf>>, like ["/etc/edgekit/hooks/site.luau"];
+        /// Bodies for those of them that ask
+        live hook_body: HookBody;
+    }
+}
+
+edgekit_core::config! {
+    /// How bodies come to hooks that ask for them
+    pub struct HookBody {
+        /// The longest body that is taken in
+        live max: Size = "64KiB", in "1KiB"..="1MiB";
+        /// What becomes of one that says it is longer; one that turns out to be is refused, with 413 or 502
+        live over: Over = "refuse";
+    }
+}
+
+edgekit_core::words! {
+    /// What becomes of a long body.
+    pub enum Over {
+        /// It is refused.
+        Refuse = "refuse",
+        /// It goes on without the hook.
+        Pass = "pass",
     }
 }
 

@@ -19,8 +19,12 @@ pub enum Point {
     Connection,
     /// The head of a request was read; no route was looked for.
     Request,
+    /// The body of a request is here, whole.
+    RequestBody,
     /// The head of a server's answer was read.
     Response,
+    /// The body of a server's answer is here, whole.
+    ResponseBody,
     /// An exchange is over.
     Log,
 }
@@ -71,8 +75,8 @@ pub struct Response<'a> {
 pub struct Changes {
     /// Of a request: it is answered with this; of an answer: its new status.
     pub status: Option<u16>,
-    /// The text of an answer instead of a server's.
-    pub body: Vec<u8>,
+    /// The text of an answer instead of a server's; where bodies are judged, the body instead.
+    pub body: Option<Vec<u8>>,
     /// Path and query.
     pub target: Option<Vec<u8>>,
     /// Host.
@@ -92,6 +96,15 @@ pub enum Ruling {
     Change(Box<Changes>),
 }
 
+/// How much of a body is taken in to be judged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bodies {
+    /// Bytes.
+    pub most: u64,
+    /// One that says it is longer goes on unjudged; else it is refused.
+    pub passes: bool,
+}
+
 /// Judges on one worker.
 pub trait Judge {
     /// Whether it is to be asked at a point.
@@ -102,6 +115,12 @@ pub trait Judge {
     fn request(&self, request: &Request<'_>) -> Ruling;
     /// What becomes of an answer.
     fn response(&self, response: &Response<'_>) -> Ruling;
+    /// What becomes of a request whose body is here; nothing is routed anew.
+    fn request_body(&self, request: &Request<'_>, body: &[u8]) -> Ruling;
+    /// What becomes of an answer whose body is here.
+    fn response_body(&self, response: &Response<'_>, body: &[u8]) -> Ruling;
+    /// How much of a body is taken in.
+    fn bodies(&self) -> Bodies;
     /// Whether the access log gets a line.
     fn log(&self, line: &Line<'_>) -> bool;
 }

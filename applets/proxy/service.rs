@@ -65,8 +65,7 @@ impl Good {
     /// Every fault, at its place.
     pub(crate) fn check(loaded: Loaded, before: Option<&Good>, clock: &Clock) -> Result<Good, Problems> {
         let config = plan::checked(&loaded)?;
-        let paths = config.hooks.as_deref().unwrap_or_default();
-        let hooks = hooks::load(&loaded, paths, before.and_then(|good| good.hooks.as_ref()), clock)?;
+        let hooks = hooks::load(&loaded, &config, before.and_then(|good| good.hooks.as_ref()), clock)?;
         let before = before.map(|good| (&good.config, &good.materials));
         let (materials, said) = secure::load(&loaded, &config, before, clock)?;
         Ok(Good { loaded, config, materials, said, hooks })

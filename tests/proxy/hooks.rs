@@ -225,3 +225,109 @@ fn a_fault_in_a_script_changes_nothing_that_runs() {
     assert_eq!(proxy.reload().code, Some(0));
     assert!(get(&proxy, "/").contains("x-number: 2"));
 }
+
+#[test]
+fn bodies_are_judged_whole() {
+    let origin = Origin::mirror();
+    let script = r#"
+hook { name = "in", on = "proxy.request_body", run = function(event)
+    if event.body == "no" then return drop() end
+    if event.body == "ours" then return change { status = 418, body = "tea" } end
+    if #event.body > 0 then
+        return change { body = string.upper(event.body), headers = { ["x-length"] = #event.body } }
+    end
+end }
+hook { name = "out", on = "proxy.response_body", run = function(event)
+    local found = string.find(event.body, "secret")
+    if found then return drop() end
+    return change { body = event.body .. "!", headers = { ["x-seen"] = #event.body } }
+end }"#;
+    let (proxy, _place) = hooked(&origin, script, "[hook_body]\nmax = \"1KiB\"\n");
+    let mut client = proxy.client();
+    let post =
+        |body: &str| format!("POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let chunked =
+        "POST /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n";
+    // What follows on the connection is not taken for a body.
+    client.send(
+        format!("{}{chunked}{}GET /g HTTP/1.1\r\nHost: a\r\n\r\n", post("abc"), post("ours")).as_bytes(),
+    );
+    for (path, body) in [("POST /p", "ABC"), ("POST /c", "ABCDE")] {
+        let (status, answer) = client.answer();
+        assert_eq!(status, 200);
+        assert!(answer.starts_with(path) && answer.ends_with(&format!("\r\n\r\n{body}!")), "{answer}");
+        assert!(answer.contains(&format!("content-length: {}\r\n", body.len())), "{answer}");
+        assert!(
+            answer.contains(&format!("x-length: {}\r\n", body.len())) && !answer.contains("chunked"),
+            "{answer}"
+        );
+    }
+    assert_eq!(client.answer(), (418, "tea".to_owned()));
+    let (status, answer) = client.answer();
+    assert!(status == 200 && answer.starts_with("GET /g") && answer.ends_with("\r\n\r\n!"), "{answer}");
+    client.send(post("no").as_bytes());
+    assert_eq!(client.answer().0, 403);
+    client.send(b"GET /secret HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.answer().0, 502);
+    // Who waits for leave gets it from us.
+    let mut client = proxy.client();
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+    assert!(client.head().starts_with("HTTP/1.1 100 "));
+    client.send(b"abc");
+    let (status, answer) = client.answer();
+    assert!(
+        status == 200 && answer.ends_with("ABC!") && !answer.to_ascii_lowercase().contains("expect"),
+        "{answer}"
+    );
+    // Too long, said or not.
+    let long = "x".repeat(1025);
+    assert!(proxy.exchange(post(&long).as_bytes()).starts_with("HTTP/1.1 413 "));
+    let endless =
+        format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n401\r\n{long}\r\n0\r\n\r\n");
+    assert!(proxy.exchange(endless.as_bytes()).starts_with("HTTP/1.1 413 "));
+    let mut client = proxy.client();
+    client.send(format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
+    assert_eq!(client.answer().0, 502);
+}
+
+#[test]
+fn long_bodies_may_pass() {
+    let origin = Origin::mirror();
+    let script = r#"hook { name = "in", on = "proxy.request_body", run = function() return drop() end }
+hook { name = "out", on = "proxy.response_body", run = function() return drop() end }"#;
+    let (proxy, _place) = hooked(&origin, script, "[hook_body]\nmax = \"1KiB\"\nover = \"pass\"\n");
+    let long = "x".repeat(100_000);
+    let mut client = proxy.client();
+    client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n{long}").as_bytes());
+    let (status, answer) = client.answer();
+    assert!(status == 200 && answer.ends_with(&long));
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");
+    assert_eq!(client.answer().0, 403);
+}
+
+#[test]
+fn scripts_for_envoy_see_bodies() {
+    let origin = Origin::mirror();
+    let script = r#"
+function envoy_on_request(handle)
+  local body = handle:body()
+  handle:headers():add("x-size", tostring(body:length()))
+  if body:length() > 0 then
+    body:setBytes("<" .. body:getBytes(0, body:length()) .. ">")
+  end
+end
+function envoy_on_response(handle)
+  handle:body():setBytes("gone")
+end"#;
+    let (proxy, _place) = hooked(&origin, script, "");
+    let mut client = proxy.client();
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+    assert_eq!(client.answer(), (200, "gone".to_owned()));
+    let only_asks =
+        script.replace("handle:body():setBytes(\"gone\")", "handle:logInfo(handle:body():getBytes(0, 9999))");
+    let (proxy, _place) = hooked(&origin, &only_asks, "");
+    let mut client = proxy.client();
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+    let (_, answer) = client.answer();
+    assert!(answer.contains("x-size: 3\r\n") && answer.ends_with("\r\n\r\n<abc>"), "{answer}");
+}

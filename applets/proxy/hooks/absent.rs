@@ -1,10 +1,9 @@
 //! In a build without rules: a file that names hooks is refused.
 
-use std::path::PathBuf;
-
 use edgekit_core::Clock;
 use edgekit_core::config::{Loaded, Problems};
 
+use crate::config::Config;
 use crate::judge::Source;
 
 /// There are none.
@@ -24,12 +23,12 @@ impl Hooked {
 /// There are paths.
 pub(crate) fn load(
     loaded: &Loaded,
-    paths: &[PathBuf],
+    config: &Config,
     _: Option<&Hooked>,
     _: &Clock,
 ) -> Result<Option<Hooked>, Problems> {
     let mut problems = Problems::default();
-    if !paths.is_empty() {
+    if config.hooks.as_ref().is_some_and(|paths| !paths.is_empty()) {
         problems.push(loaded.problem("hooks", "this build of edgekit has no Lua"));
     }
     problems.or(None)

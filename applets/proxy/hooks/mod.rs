@@ -17,7 +17,7 @@ use edgekit_rules::{Action, Fault, Hook, Level, Ref, Value, Verdict, log_line};
 
 pub(crate) use source::{Hooked, load};
 
-use crate::judge::{Changes, Judge, Point, Request, Response, Ruling};
+use crate::judge::{Bodies, Changes, Judge, Point, Request, Response, Ruling};
 use crate::log::Line;
 use crate::peer::Peer;
 
@@ -26,8 +26,11 @@ use crate::peer::Peer;
 pub(super) struct Hooks {
     connection: RefCell<Asked>,
     request: RefCell<Asked>,
+    request_body: RefCell<Asked>,
     response: RefCell<Asked>,
+    response_body: RefCell<Asked>,
     log: RefCell<Asked>,
+    bodies: Option<Bodies>,
 }
 
 /// Those of one point.
@@ -109,26 +112,10 @@ fn text(bytes: &[u8]) -> Ref<'_> {
     Ref::Str(bytes)
 }
 
-impl Judge for Hooks {
-    fn asks(&self, point: Point) -> bool {
-        let asked = match point {
-            Point::Connection => &self.connection,
-            Point::Request => &self.request,
-            Point::Response => &self.response,
-            Point::Log => &self.log,
-        };
-        !asked.borrow().hooks.is_empty()
-    }
-
-    fn connection(&self, peer: &Peer, listener: &str) -> bool {
-        let (secure, name, identity) = secured(peer);
-        let identity = identity.as_deref().map_or(Ref::Nil, Ref::from);
-        let fields = [Ref::from(&*peer.text), Ref::from(listener), Ref::Bool(secure), name, identity];
-        self.connection.borrow_mut().ask(&fields, |_| Ok(()))
-    }
-
-    fn request(&self, request: &Request<'_>) -> Ruling {
-        let mut asked = self.request.borrow_mut();
+impl Hooks {
+    /// Asks about a request, with its body where bodies are asked about.
+    fn asked_for(hooks: &RefCell<Asked>, request: &Request<'_>, point: Point, body: Option<&[u8]>) -> Ruling {
+        let mut asked = hooks.borrow_mut();
         let mut head = std::mem::take(&mut asked.head);
         values::lines(&mut head, request.head);
         let (_, name, identity) = secured(request.peer);
@@ -143,23 +130,80 @@ impl Judge for Hooks {
             Ref::from(request.listener),
             name,
             identity.as_deref().map_or(Ref::Nil, Ref::from),
+            text(body.unwrap_or_default()),
         ];
+        let fields = &fields[..fields.len() - usize::from(body.is_none())];
         let mut all: Option<Box<Changes>> = None;
-        let goes_on = asked.ask(&fields, |fields| values::add(all.get_or_insert_default(), fields, true));
+        let goes_on = asked.ask(fields, |fields| values::add(all.get_or_insert_default(), fields, point));
         asked.head = head;
         ruling(goes_on, all)
     }
 
-    fn response(&self, response: &Response<'_>) -> Ruling {
-        let mut asked = self.response.borrow_mut();
+    /// Asks about an answer in the same way.
+    fn answered(
+        hooks: &RefCell<Asked>,
+        response: &Response<'_>,
+        point: Point,
+        body: Option<&[u8]>,
+    ) -> Ruling {
+        let mut asked = hooks.borrow_mut();
         let mut head = std::mem::take(&mut asked.head);
         values::lines(&mut head, response.head);
         let status = Ref::UInt(u64::from(response.status));
-        let fields = [status, text(&head), Ref::from(response.route), Ref::from(&*response.peer.text)];
+        let body_or_nothing = text(body.unwrap_or_default());
+        let fields = [
+            status,
+            text(&head),
+            Ref::from(response.route),
+            Ref::from(&*response.peer.text),
+            body_or_nothing,
+        ];
+        let fields = &fields[..fields.len() - usize::from(body.is_none())];
         let mut all: Option<Box<Changes>> = None;
-        let goes_on = asked.ask(&fields, |fields| values::add(all.get_or_insert_default(), fields, false));
+        let goes_on = asked.ask(fields, |fields| values::add(all.get_or_insert_default(), fields, point));
         asked.head = head;
         ruling(goes_on, all)
+    }
+}
+
+impl Judge for Hooks {
+    fn asks(&self, point: Point) -> bool {
+        let asked = match point {
+            Point::Connection => &self.connection,
+            Point::Request => &self.request,
+            Point::RequestBody => &self.request_body,
+            Point::Response => &self.response,
+            Point::ResponseBody => &self.response_body,
+            Point::Log => &self.log,
+        };
+        !asked.borrow().hooks.is_empty()
+    }
+
+    fn connection(&self, peer: &Peer, listener: &str) -> bool {
+        let (secure, name, identity) = secured(peer);
+        let identity = identity.as_deref().map_or(Ref::Nil, Ref::from);
+        let fields = [Ref::from(&*peer.text), Ref::from(listener), Ref::Bool(secure), name, identity];
+        self.connection.borrow_mut().ask(&fields, |_| Ok(()))
+    }
+
+    fn request(&self, request: &Request<'_>) -> Ruling {
+        Hooks::asked_for(&self.request, request, Point::Request, None)
+    }
+
+    fn request_body(&self, request: &Request<'_>, body: &[u8]) -> Ruling {
+        Hooks::asked_for(&self.request_body, request, Point::RequestBody, Some(body))
+    }
+
+    fn response(&self, response: &Response<'_>) -> Ruling {
+        Hooks::answered(&self.response, response, Point::Response, None)
+    }
+
+    fn response_body(&self, response: &Response<'_>, body: &[u8]) -> Ruling {
+        Hooks::answered(&self.response_body, response, Point::ResponseBody, Some(body))
+    }
+
+    fn bodies(&self) -> Bodies {
+        self.bodies.unwrap_or(Bodies { most: 0, passes: true })
     }
 
     fn log(&self, line: &Line<'_>) -> bool {

@@ -45,6 +45,41 @@ pub(super) static REQUEST: Schema = Schema {
     verdicts: Verdicts { drop: true, change: &["status", "body", "target", "host", "headers"] },
 };
 
+/// A request with its body.
+pub(super) static REQUEST_BODY: Schema = Schema {
+    name: "proxy.request_body",
+    about: "A request for a server with its body, up to hook_body.max; it is not routed again. Dropped, it is answered \
+            with 403",
+    fields: &[
+        field("method", Kind::Str, "its method"),
+        field("scheme", Kind::Str, "http or https"),
+        field("host", Kind::Str, "the host, with the port where the client named one"),
+        field("path", Kind::Str, "the path, without a query"),
+        field("query", Kind::Str, "what follows '?'"),
+        HEAD,
+        CLIENT,
+        field("listener", Kind::Str, "the listener it came by"),
+        field("server_name", Kind::Str, "the name the client asked for (SNI), where there is one"),
+        field("identity", Kind::Str, "the first name in the client's certificate, where there is one"),
+        field("body", Kind::Str, "its body; empty where it has none"),
+    ],
+    verdicts: Verdicts { drop: true, change: &["status", "body", "headers"] },
+};
+
+/// An answer with its body.
+pub(super) static RESPONSE_BODY: Schema = Schema {
+    name: "proxy.response_body",
+    about: "A server's answer with its body, up to hook_body.max; dropped, the client gets 502",
+    fields: &[
+        field("status", Kind::Int, "its status"),
+        HEAD,
+        field("route", Kind::Str, "the route of the request"),
+        CLIENT,
+        field("body", Kind::Str, "its body; empty where it has none"),
+    ],
+    verdicts: Verdicts { drop: true, change: &["status", "body", "headers"] },
+};
+
 /// An answer.
 pub(super) static RESPONSE: Schema = Schema {
     name: "proxy.response",
@@ -78,4 +113,5 @@ pub(super) static LOG: Schema = Schema {
 };
 
 /// All of them.
-pub(super) static SCHEMAS: [&Schema; 4] = [&CONNECTION, &REQUEST, &RESPONSE, &LOG];
+pub(super) static SCHEMAS: [&Schema; 6] =
+    [&CONNECTION, &REQUEST, &REQUEST_BODY, &RESPONSE, &RESPONSE_BODY, &LOG];

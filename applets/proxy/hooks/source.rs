@@ -11,7 +11,8 @@ use edgekit_rules::{
 };
 
 use super::{Hooks, schema};
-use crate::judge::{Judge, Make, Source};
+use crate::config::{Config, HookBody, Over};
+use crate::judge::{Bodies, Judge, Make, Source};
 
 /// Added to a script that has functions in Envoy's names.
 const ENVOY: &str = include_str!("envoy.luau");
@@ -22,6 +23,7 @@ const GRANTS: Grants = Grants::NONE.with(Capability::Log).with(Capability::Share
 struct Files {
     texts: Vec<(PathBuf, String)>,
     compiled: Vec<Compiled>,
+    bodies: Bodies,
     clock: Clock,
     /// Between workers, and over reloads.
     shared: Arc<Shared>,
@@ -33,10 +35,13 @@ struct Files {
 /// Every file that cannot be read or does not run, with its line.
 pub(crate) fn load(
     loaded: &Loaded,
-    paths: &[PathBuf],
+    config: &Config,
     before: Option<&Hooked>,
     clock: &Clock,
 ) -> Result<Option<Hooked>, Problems> {
+    let paths = config.hooks.as_deref().unwrap_or_default();
+    let HookBody { max, over } = &config.hook_body;
+    let bodies = Bodies { most: max.0, passes: *over == Over::Pass };
     let (mut texts, mut problems) = (Vec::new(), Problems::default());
     for path in paths {
         match read(path) {
@@ -47,7 +52,7 @@ pub(crate) fn load(
             }
         }
     }
-    if let Some(before) = before.filter(|before| before.0.texts == texts) {
+    if let Some(before) = before.filter(|before| before.0.texts == texts && before.0.bodies == bodies) {
         return problems.or(Some(before.clone()));
     }
     let shared = before.map_or_else(Arc::default, |before| before.0.shared.clone());
@@ -60,7 +65,7 @@ pub(crate) fn load(
     }
     problems.or(())?;
     let (files, mut problems) =
-        (Files { texts, compiled, clock: clock.clone(), shared }, Problems::default());
+        (Files { texts, compiled, bodies, clock: clock.clone(), shared }, Problems::default());
     if let Err(fault) = files.open() {
         let problem = Problem::new(fault.to_string());
         problems.push(match fault.kind {
@@ -83,7 +88,12 @@ fn read(path: &Path) -> Result<String, String> {
 fn script(path: &Path, text: &str) -> Script {
     let name = path.display().to_string();
     let is_envoys = text.contains("envoy_on_request") || text.contains("envoy_on_response");
-    if is_envoys { Script::new(name, format!("{text}\n{ENVOY}")) } else { Script::new(name, text.to_owned()) }
+    if !is_envoys {
+        return Script::new(name, text.to_owned());
+    }
+    // Bodies are taken in only for scripts that ask for them.
+    let asks = if text.contains(":body(") { "_body" } else { "" };
+    Script::new(name, format!("{text}\nlocal ENVOY_POINT = \"{asks}\"\n{ENVOY}"))
 }
 
 /// Hooks that are ready to be opened by workers.
@@ -101,7 +111,7 @@ impl Files {
     /// A VM with the hooks of all files in it.
     fn open(&self) -> Result<Hooks, Fault> {
         let vm = Vm::new(Limits::default(), self.clock.clone(), self.shared.clone(), GRANTS)?;
-        let hooks = Hooks::default();
+        let hooks = Hooks { bodies: Some(self.bodies), ..Hooks::default() };
         for ((path, _), script) in self.texts.iter().zip(&self.compiled) {
             let declared = vm.load(script)?;
             if declared.is_empty() {
@@ -148,7 +158,9 @@ impl Hooks {
         let point = match schema.name {
             "proxy.connection" => &self.connection,
             "proxy.request" => &self.request,
+            "proxy.request_body" => &self.request_body,
             "proxy.response" => &self.response,
+            "proxy.response_body" => &self.response_body,
             _ => &self.log,
         };
         point.borrow_mut().hooks.push(Hook::new(hook, schema, clock.clone())?);

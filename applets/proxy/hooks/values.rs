@@ -2,11 +2,13 @@
 
 use edgekit_rules::{Str, Value};
 
-use crate::judge::{Changes, Head};
+use crate::judge::{Changes, Head, Point};
 use crate::route::{HeaderLine, HeaderName};
 
 /// Bytes an answer of a hook may have.
 const MAX_BODY: usize = 64 * 1024;
+/// And one that a hook puts in the place of another.
+const MOST_BODY: usize = 1024 * 1024;
 
 /// Field lines as text: each begins with a line feed and a name in lower case, so that one search finds it.
 pub(super) fn lines(text: &mut Vec<u8>, head: Head<'_>) {
@@ -26,14 +28,17 @@ pub(super) fn lines(text: &mut Vec<u8>, head: Head<'_>) {
 ///
 /// # Errors
 /// What nobody may change, or what is of the wrong kind.
-pub(super) fn add(all: &mut Changes, fields: Vec<(Str, Value)>, is_request: bool) -> Result<(), String> {
+pub(super) fn add(all: &mut Changes, fields: Vec<(Str, Value)>, point: Point) -> Result<(), String> {
+    let is_request = matches!(point, Point::Request | Point::RequestBody);
+    let has_body = matches!(point, Point::RequestBody | Point::ResponseBody);
+    let most = if has_body { MOST_BODY } else { MAX_BODY };
     let mut new = all.clone();
     for (name, value) in fields {
         match (&*name, value) {
             (b"status", value) => new.status = Some(status(&value, is_request)?),
-            (b"body", Value::Str(text)) if text.len() <= MAX_BODY => new.body = text.to_vec(),
+            (b"body", Value::Str(text)) if text.len() <= most => new.body = Some(text.to_vec()),
             (b"body", Value::Str(text)) => {
-                return Err(format!("the body has {} bytes; at most {MAX_BODY} are taken", text.len()));
+                return Err(format!("the body has {} bytes; at most {most} are taken", text.len()));
             }
             (b"target", Value::Str(text)) => new.target = Some(target(&text)?),
             (b"host", Value::Str(text)) => new.host = Some(host(&text)?),
@@ -45,7 +50,7 @@ pub(super) fn add(all: &mut Changes, fields: Vec<(Str, Value)>, is_request: bool
             (_, value) => return Err(format!("'{}' is no {}", name.lossy(), value.kind())),
         }
     }
-    if is_request && new.status.is_none() && !new.body.is_empty() {
+    if point == Point::Request && new.status.is_none() && new.body.is_some() {
         return Err("a body needs a status".to_owned());
     }
     *all = new;
@@ -108,7 +113,8 @@ mod tests {
     fn change(fields: &[(&str, Value)], is_request: bool) -> Result<Changes, String> {
         let mut all = Changes::default();
         let fields = fields.iter().map(|(name, value)| (Str::from(*name), value.clone())).collect();
-        add(&mut all, fields, is_request).map(|()| all)
+        let point = if is_request { Point::Request } else { Point::Response };
+        add(&mut all, fields, point).map(|()| all)
     }
 
     fn of(text: &str) -> Value {

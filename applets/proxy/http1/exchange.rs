@@ -14,6 +14,7 @@ use super::response::ResponseHead;
 use super::session::{Asked, Next, Outcome, Session};
 use super::write::Ending;
 use crate::health::Report;
+use crate::judge::Point;
 use crate::resilience::{Permit, Tries, Why};
 use crate::route::Route;
 use crate::upstream::Kept;
@@ -22,7 +23,7 @@ use crate::worker::Exchange;
 
 /// How far the request's body is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Upload {
+pub(super) enum Upload {
     Runs,
     Done,
     /// The server takes no more of it; its answer may still come.
@@ -212,7 +213,7 @@ impl<W: Asker> Session<'_, W> {
     }
 
     /// Carries the body up as far as it goes now.
-    fn upload(
+    pub(super) fn upload(
         &mut self,
         context: &mut Context<'_>,
         server: &mut Stream,
@@ -285,6 +286,13 @@ impl<W: Asker> Session<'_, W> {
         let (worker, timer) = (self.worker, self.timer);
         let changed = self.judged_answer(head, way.route, asked)?;
         let head = changed.as_ref().unwrap_or(head);
+        let mut whole = match self.judge_of(Point::ResponseBody) {
+            // Boxed: few answers are taken in whole.
+            Some(judge) => Box::pin(self.whole_answer(judge, &mut server, way, head, &mut upload)).await?,
+            None => None,
+        };
+        let mut trailers = whole.as_mut().and_then(|whole| whole.trailers.take());
+        let head = whole.as_ref().map_or(head, |whole| &whole.head);
         let endless = matches!(head.body, BodyKind::Chunked | BodyKind::UntilEnd);
         // Who sends a body to a server that has answered already gets the answer and the end.
         let keeps =
@@ -292,13 +300,32 @@ impl<W: Asker> Session<'_, W> {
         let chunked = endless && !asked.is_old && W::CHUNKS;
         let Exchange { answer, fields, down, .. } = &mut *self.exchange;
         down.out.head.clear();
-        let bytes = &answer.filled()[..head.length];
+        let bytes = match &whole {
+            Some(whole) => &whole.bytes[..],
+            None => &answer.filled()[..head.length],
+        };
         let ending = Ending { close: !keeps, old: asked.is_old };
         self.client.answer(&mut down.out.head, bytes, head, fields, &way.route.response, chunked, ending);
-        answer.consume(head.length);
-        down.start(head.body, chunked, u64::MAX);
+        match &whole {
+            Some(whole) => {
+                down.out.head.extend_from_slice(&whole.body);
+                down.start(BodyKind::Empty, false, u64::MAX);
+            }
+            None => {
+                answer.consume(head.length);
+                down.start(head.body, chunked, u64::MAX);
+            }
+        }
         let mut moved = worker.timers.recent();
+        let whole_sent = match &whole {
+            Some(_) => Some(self.send().await),
+            None => None,
+        };
         let arrived = poll_fn(|context| {
+            if let Some(sent) = whole_sent {
+                let is_told = sent && self.client.finish(trailers.take()).is_ok();
+                return Poll::Ready(if is_told { Ok(()) } else { Err(Broken::Sink) });
+            }
             if upload == Upload::Runs && self.upload(context, &mut server.stream, &mut upload).is_err() {
                 upload = Upload::Refused;
             }
@@ -326,7 +353,7 @@ impl<W: Asker> Session<'_, W> {
             status: head.status,
             endpoint: Some(server.endpoint),
             fault: None,
-            sent: self.exchange.down.carried(),
+            sent: whole.as_ref().map_or(self.exchange.down.carried(), |whole| whole.body.len() as u64),
             // What still waits here waits for the client.
             broke: matches!(arrived, Err(Broken::Source | Broken::Framing(_)))
                 && self.exchange.down.out.is_empty(),

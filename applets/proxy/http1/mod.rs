@@ -20,6 +20,7 @@ mod response;
 mod rewrite;
 mod session;
 pub(crate) mod tunnel;
+mod whole;
 mod write;
 
 use std::future::poll_fn;

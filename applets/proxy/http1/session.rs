@@ -278,7 +278,8 @@ impl<'a, W: Asker> Session<'a, W> {
                         write::line(&mut up.out.head, name, value.as_deref().unwrap_or_default());
                     }
                     inbound.consume(head.length);
-                    return Err(self.answer(status, &changes.body, asked, None).await);
+                    let body = changes.body.unwrap_or_default();
+                    return Err(self.answer(status, &body, asked, None).await);
                 }
                 None => {
                     let mut new = Vec::new();
@@ -433,12 +434,29 @@ impl<'a, W: Asker> Session<'a, W> {
         mut asked: Asked,
     ) -> Next {
         let limit = listener.settings.max_body.map_or(u64::MAX, |size| size.0);
-        let Exchange { inbound, fields, up, trace, .. } = &mut *self.exchange;
-        let bytes = &inbound.filled()[..head.length];
         if matches!(head.body, BodyKind::Length(length) if length > limit) {
-            inbound.consume(head.length);
+            self.exchange.inbound.consume(head.length);
             return self.refuse(Fault::BodyTooLong, asked, Some((route, stats))).await;
         }
+        let whole = match self.judge_of(Point::RequestBody) {
+            Some(judge) if head.upgrade.is_none() => {
+                // Boxed: few requests are taken in whole.
+                let whole = Box::pin(self.whole_request(judge, listener, (route, stats), head, asked));
+                match whole.await {
+                    Ok(whole) => whole,
+                    Err(next) => return next,
+                }
+            }
+            _ => None,
+        };
+        if whole.is_some() {
+            asked.body = BodyKind::Empty;
+        }
+        let Exchange { inbound, fields, up, trace, .. } = &mut *self.exchange;
+        let (bytes, head) = match &whole {
+            Some(whole) => (&whole.bytes[..], &whole.head),
+            None => (&inbound.filled()[..head.length], head),
+        };
         let other = route.extras.as_ref().filter(|_| asked.apart).and_then(|extras| extras.fallback);
         let target = match other {
             Some(fallback) => view.counted_cluster(fallback),
@@ -460,7 +478,11 @@ impl<'a, W: Asker> Session<'a, W> {
             trace: trace.as_ref(),
         };
         write::request(&mut up.out.head, bytes, head, fields, &client, &route.request, asked.upgrades);
-        inbound.consume(head.length);
+        match &whole {
+            Some(whole) => up.out.head.extend_from_slice(&whole.body),
+            None => inbound.consume(head.length),
+        }
+        let head = &RequestHead { body: asked.body, ..*head };
         if let Some(copy) = route.extras.as_ref().and_then(|extras| extras.mirror)
             && !forgoes(Degrade::Mirrors)
         {
@@ -512,7 +534,7 @@ impl<'a, W: Asker> Session<'a, W> {
         asked.keep_alive && asked.body == BodyKind::Empty && !self.worker.is_draining()
     }
 
-    async fn answer(
+    pub(super) async fn answer(
         &mut self,
         status: u16,
         body: &[u8],
@@ -546,7 +568,12 @@ impl<'a, W: Asker> Session<'a, W> {
     }
 
     /// Tells the client why it is not answered by a server.
-    async fn refuse(&mut self, fault: Fault, asked: Asked, route: Option<(&Route, &Numbers)>) -> Next {
+    pub(super) async fn refuse(
+        &mut self,
+        fault: Fault,
+        asked: Asked,
+        route: Option<(&Route, &Numbers)>,
+    ) -> Next {
         let keeps = self.keeps(&asked) && !fault.ends_connection();
         let ending = Ending { close: !keeps, old: asked.is_old };
         let out = &mut self.exchange.down.out;
