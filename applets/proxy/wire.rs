@@ -8,7 +8,8 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use tokio::io::{AsyncWrite, Interest};
 use tokio::net::TcpStream;
 
 use crate::http1::Lines;
@@ -74,7 +75,7 @@ impl Stream {
     pub fn is_quiet(&mut self) -> bool {
         let mut nobody = Context::from_waker(Waker::noop());
         match self {
-            Stream::Clear(stream) => stream.poll_readable(&mut nobody).is_pending(),
+            Stream::Clear(stream) => stream.try_io(Interest::READABLE, || Ok(())).is_err(),
             // Tickets and keys may come at any time, and are taken.
             Stream::Server(session) => session.poll_read(&mut nobody, &mut [0]).is_pending(),
             Stream::Client(session) => session.poll_read(&mut nobody, &mut [0]).is_pending(),
@@ -176,16 +177,29 @@ impl Wire for TcpStream {
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
-        // A read that does not fill the buffer needs no second one to learn that there is no more.
-        let mut buffer = ReadBuf::new(into);
-        ready!(AsyncRead::poll_read(Pin::new(self), context, &mut buffer))?;
-        Poll::Ready(Ok(buffer.filled().len()))
+        loop {
+            ready!(self.poll_read_ready(context))?;
+            let mut read = None;
+            let tried = self.try_io(Interest::READABLE, || {
+                let (bytes, _) = recv(&*self, &mut *into, RecvFlags::empty())?;
+                read = Some(bytes);
+                // What did not fill the buffer was all: no second read is needed to learn it.
+                if (1..into.len()).contains(&bytes) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            });
+            match (read, tried) {
+                (Some(bytes), _) => return Poll::Ready(Ok(bytes)),
+                (None, Err(error)) if error.kind() != io::ErrorKind::WouldBlock => {
+                    return Poll::Ready(Err(error));
+                }
+                (None, _) => {}
+            }
+        }
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         loop {
             let written = match parts {
-                [one] => self.try_write(one),
+                [one] => self.try_io(Interest::WRITABLE, || Ok(send(&*self, one, SendFlags::NOSIGNAL)?)),
                 parts => self.try_write_vectored(parts),
             };
             match written {

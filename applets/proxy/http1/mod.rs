@@ -23,8 +23,10 @@ pub(crate) mod tunnel;
 mod whole;
 mod write;
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io::IoSlice;
+use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -44,7 +46,7 @@ pub use write::{Ending, decimal};
 use crate::http2;
 use crate::l4::Moved;
 use crate::wire::{Wire, linger};
-use crate::worker::{Accepted, Exchange};
+use crate::worker::{Accepted, Desk, Exchange};
 pub(crate) use session::{Next, Session};
 
 /// What a client gets to take our last answer before its connection is closed on it.
@@ -57,7 +59,7 @@ const LINGER: Duration = Duration::from_secs(2);
 )]
 pub fn serve<W: Asker + 'static>(mut accepted: Accepted<W>) -> impl Future<Output = ()> {
     async move {
-        let Some(seats) = accepted.worker.seats.of(&busy::<W>) else { return };
+        let Some(seats) = accepted.worker.seats.of(busy::<W>) else { return };
         let mut is_first = true;
         loop {
             let Some(idle) = patience(&accepted, is_first) else { return };
@@ -75,7 +77,7 @@ pub fn serve<W: Asker + 'static>(mut accepted: Accepted<W>) -> impl Future<Outpu
             }
             let exchange = accepted.worker.exchanges.take();
             let job = Job { accepted, exchange };
-            let (Job { accepted: same, exchange }, next) = seats.begin(busy(job)).await;
+            let (Job { accepted: same, exchange }, next) = seats.begin(job).await;
             accepted = same;
             if !matches!(next, Next::Idle) {
                 return Box::pin(leave(accepted, exchange, next, was_first)).await;
@@ -91,12 +93,18 @@ struct Job<W> {
     exchange: Box<Exchange>,
 }
 
-/// Answers until the connection is idle or over.
-async fn busy<W: Asker>(mut job: Job<W>) -> (Job<W>, Next) {
-    let Accepted { worker, socket, client, peer, timer } = &mut job.accepted;
-    let (socket, timer) = (*socket, *timer);
-    let next = Session { worker, socket, client, peer, timer, exchange: &mut job.exchange }.run().await;
-    (job, next)
+/// Where it is handed over, and given back with how it goes on.
+type JobDesk<W> = Desk<Job<W>, (Job<W>, Next)>;
+
+/// Takes one busy connection after the other, and answers until it is idle or over.
+async fn busy<W: Asker>(desk: Rc<JobDesk<W>>) -> Infallible {
+    loop {
+        let mut job = desk.job().await;
+        let Accepted { worker, socket, client, peer, timer } = &mut job.accepted;
+        let (socket, timer) = (*socket, *timer);
+        let next = Session { worker, socket, client, peer, timer, exchange: &mut job.exchange }.run().await;
+        desk.done((job, next));
+    }
 }
 
 /// Does what is left to do with a connection that brings no more requests of HTTP/1.x.

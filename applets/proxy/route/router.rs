@@ -177,7 +177,10 @@ impl Paths {
             if !whole || path.len() < *length {
                 return None;
             }
-            prefixes.get(&path[..*length]).and_then(fits)
+            // What every path begins with is one entry: nothing need be hashed to find it.
+            let entries =
+                if *length == 0 { prefixes.values().next() } else { prefixes.get(&path[..*length]) };
+            entries.and_then(fits)
         })
     }
 }

@@ -29,7 +29,7 @@ use tokio::task::{AbortHandle, JoinSet};
 pub(crate) use accept::Accepted;
 pub(crate) use exchanges::{Exchange, Exchanges};
 pub(crate) use free::Free;
-pub(crate) use seats::AnySeats;
+pub(crate) use seats::{AnySeats, Desk};
 pub(crate) use timers::Timers;
 
 use crate::balance::{Chooser, Dice};
