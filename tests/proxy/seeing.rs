@@ -64,7 +64,7 @@ fn what_goes_on_is_shown() {
             assert!(table.out.contains(wanted), "{wanted} {}", table.out);
         }
     });
-    assert_eq!(top(&proxy, &["--instance", "nobody"]).code, Some(66));
+    assert_eq!(top(&proxy, &["--instance", "nobody"]).code, Some(69));
 }
 
 #[test]

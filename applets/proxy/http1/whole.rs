@@ -277,7 +277,9 @@ impl<W: Asker> Session<'_, W> {
         let Taken { bytes: body, trailers } = taken;
         let is_head = head.body == BodyKind::Empty;
         let body = changes.body.clone().filter(|_| !is_head).unwrap_or(body);
-        let length = if is_head { head.content_length } else { Some(body.len() as u64) };
+        // How long a body would be that is not here, nobody knows who may change it.
+        let told = head.content_length.filter(|length| *length == 0);
+        let length = if is_head { told } else { Some(body.len() as u64) };
         // What has trailers is not over with its head, however empty it is.
         let is_open = body.is_empty() && trailers.is_some() && !W::CHUNKS;
         let (kind, length) = if is_open { (BodyKind::UntilEnd, None) } else { (framed(body.len()), length) };
