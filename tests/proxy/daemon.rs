@@ -112,7 +112,8 @@ impl Proxy {
         line.map_or(0, |value| value.parse().expect("a number"))
     }
 
-    fn ask(&self, what: &str) -> String {
+    /// One request over the control socket; the body of the answer.
+    pub(super) fn ask(&self, what: &str) -> String {
         let mut stream = UnixStream::connect(self.scratch.join("proxy.sock")).expect("the control socket");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.write_all(format!("{what} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).expect("it reads");

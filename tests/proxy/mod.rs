@@ -1,6 +1,7 @@
 //! `edgekit proxy`: the built binary between raw sockets.
 
 mod balancing;
+mod change;
 mod checks;
 mod daemon;
 mod differential;
@@ -9,6 +10,7 @@ mod hooks;
 mod http2;
 mod l4;
 mod life;
+mod load;
 mod messages;
 mod objective;
 mod origin;
