@@ -106,7 +106,7 @@ pub(crate) fn command() -> Command {
                         .long("deadline")
                         .value_name("TIME")
                         .value_parser(parse_duration)
-                        .help("What is left after that is dropped [30s]"),
+                        .help("What is left after that is dropped [drain_timeout]"),
                     Arg::new("no-wait")
                         .long("no-wait")
                         .action(ArgAction::SetTrue)

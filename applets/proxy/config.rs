@@ -36,6 +36,8 @@ edgekit_core::config! {
         live route: Named<Route>;
         /// Servers that answer alike
         live cluster: Named<Cluster>;
+        /// How long what runs may take to finish, once the process is to end or another has taken over
+        restart drain_timeout: Duration = "30s", in "0s"..="7d";
         /// Memory the process may hold; at its end requests are refused rather than more taken
         live max_rss: Option<Size>, in "8MiB"..="1TiB", like "64MiB";
         /// A line for each request

@@ -128,6 +128,7 @@ fn run(
 ) -> Result<Exit, Error> {
     let mut settings = Settings::new("proxy");
     settings.instance = instance;
+    settings.drain = good.config.drain_timeout;
     settings.control = has_socket.then(|| Paths::process().run);
     let workers = workers(&good.config);
     let addresses: Vec<_> =

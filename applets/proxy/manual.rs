@@ -7,7 +7,9 @@ pub(crate) const MANUAL: Manual = Manual {
                 and method, or answers them itself. WebSockets and gRPC pass. Whatever two servers could understand \
                 differently is refused. A reload replaces routes, clusters and settings between two requests; \
                 connections live on. Certificates, keys and authorities that change on disk are in use for the \
-                next connection, and the last good ones are kept. Connections of other protocols are passed on \
+                next connection, and the last good ones are kept. A new program takes over without a lost \
+                connection, and without a lost counter: 'edgekit upgrade proxy' hands the sockets to it, and \
+                the old process finishes what it has. Connections of other protocols are passed on \
                 as they are, by the host a TLS client asks for if need be. With --listen and --to it needs no \
                 file; --tls-cert and --tls-key make it speak TLS, --client-ca asks clients for certificates.",
     examples: &[
@@ -20,13 +22,17 @@ pub(crate) const MANUAL: Manual = Manual {
             does: "the same, with a line for each request",
         },
         Example {
+            command: "edgekit proxy drain --deadline 10s",
+            does: "have the running proxy take nothing new, finish what it has, and end",
+        },
+        Example {
             command: "edgekit config example proxy",
             does: "a commented file with every key, for 'edgekit proxy run' and 'check'",
         },
     ],
     files: &[
         ("/etc/edgekit/proxy.toml", "the configuration; /etc/edgekit/proxy.d/*.toml on top of it"),
-        ("/run/edgekit/proxy.sock", "control socket: status, reload, metrics"),
+        ("/run/edgekit/proxy.sock", "control socket: status, reload, upgrade, drain, metrics"),
     ],
     environment: &[(
         "EDGEKIT_PROXY_<KEY>",

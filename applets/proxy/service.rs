@@ -232,11 +232,10 @@ impl Proxy {
         }
         for (index, own) in sockets.into_iter().enumerate() {
             let (shared, drain, alive) = (shared.clone(), self.draining.subscribe(), self.alive.clone());
-            alive.fetch_add(1, Ordering::AcqRel);
+            let alive = Alive::new(alive);
             let work = move || async move {
-                let ended = worker::run(index, shared, own, drain).await;
-                alive.fetch_sub(1, Ordering::AcqRel);
-                ended
+                let _alive = alive;
+                worker::run(index, shared, own, drain).await
             };
             scope.worker(&format!("proxy-{index}"), work).context("cannot start a worker")?;
         }
@@ -289,6 +288,22 @@ impl Proxy {
         *self.good() = good.settled();
         memory::give_back();
         Ok(verdict)
+    }
+}
+
+/// Counts a worker until it is gone, however it ends: a drain waits for all of them.
+struct Alive(Arc<AtomicUsize>);
+
+impl Alive {
+    fn new(count: Arc<AtomicUsize>) -> Alive {
+        count.fetch_add(1, Ordering::AcqRel);
+        Alive(count)
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
