@@ -59,6 +59,8 @@ pub(super) struct Load {
 /// A server that says back what it is told once it was upgraded to.
 pub(super) fn echo() -> Origin {
     Origin::new(|mut stream| {
+        // A machine that stands still for a moment is no reason to hang up.
+        stream.set_read_timeout(Some(PATIENCE * 12)).expect("a timeout");
         if read_head(&mut stream, &mut Vec::new()).is_some() {
             let switch = "HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
             drop(stream.write_all(switch.as_bytes()));
