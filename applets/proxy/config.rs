@@ -76,7 +76,7 @@ edgekit_core::config! {
     pub struct Listener {
         /// Address and port
         restart address: SocketAddr, like "0.0.0.0:8080";
-        /// Where tcp goes
+        /// Where tcp and udp go
         live cluster: Option<String>, like "database";
         /// Where tcp goes by the host a TLS client asks for, unopened: HOST=CLUSTER
         live server_names: Option<Vec<Passage>>, like ["db.example.com=database", "*.example.com=web"];
@@ -84,6 +84,10 @@ edgekit_core::config! {
         live detect_timeout: Duration = "100ms", in "10ms"..="10s";
         /// How long a connection of tcp may last; none is without limit
         live max_lifetime: Option<Duration>, in "1s"..="30d", like "1d";
+        /// How long a client of udp may be silent, and its endpoint, until it is forgotten
+        live flow_timeout: Duration = "30s", in "100ms"..="1d";
+        /// Clients of udp at a time; datagrams of others are dropped
+        live max_flows: u32 = 4096, in 1..=1000000;
         /// Whether each connection begins with a PROXY header, which is then believed
         live proxy_protocol: Preface = "none";
         /// How long a client may keep a connection without a request
@@ -98,7 +102,7 @@ edgekit_core::config! {
         live max_head: Size = "16KiB", in "1KiB"..="16KiB";
         /// The longest body of a request; none is without limit
         live max_body: Option<Size>, like "10MiB";
-        /// What clients speak, where TLS does not say it; 'auto' looks, 'tcp' passes bytes on as they are
+        /// What clients speak, where TLS does not say it; 'auto' looks, 'tcp' passes bytes on as they are, 'udp' datagrams
         live protocol: Spoken = "auto";
         /// What servers are told about the client
         live forwarded: Forwarded = "x-forwarded";
@@ -310,6 +314,15 @@ edgekit_core::words! {
         Http2 = "h2",
         /// Anything: bytes are passed on.
         Tcp = "tcp",
+        /// Datagrams: each client's are passed on.
+        Udp = "udp",
+    }
+}
+
+impl Spoken {
+    /// What comes is passed on, not read.
+    pub fn is_passed_on(self) -> bool {
+        matches!(self, Spoken::Tcp | Spoken::Udp)
     }
 }
 
@@ -540,6 +553,8 @@ pub fn listener(address: SocketAddr) -> Listener {
         server_names: None,
         detect_timeout: Duration::from_millis(100),
         max_lifetime: None,
+        flow_timeout: Duration::from_secs(30),
+        max_flows: 4096,
         proxy_protocol: Preface::None,
         idle_timeout: Duration::from_secs(75),
         head_timeout: Duration::from_secs(10),

@@ -12,7 +12,7 @@ use edgekit_tls::Outcome;
 use std::io::Write;
 
 use crate::config::Config;
-use crate::service::{Good, Proxy, Source, port};
+use crate::service::{Good, Proxy, Source, port, takes_datagrams};
 use crate::{certs, cli, log, names, running, top, view};
 
 pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
@@ -131,9 +131,13 @@ fn run(
     settings.drain = good.config.drain_timeout;
     settings.control = has_socket.then(|| Paths::process().run);
     let workers = workers(&good.config);
-    let addresses: Vec<_> =
-        good.config.listener.iter().map(|(name, listener)| (name.clone(), listener.address)).collect();
-    let names = addresses.iter().map(|(name, _)| Arc::from(name.as_str())).collect::<Vec<Arc<str>>>();
+    let addresses: Vec<_> = good
+        .config
+        .listener
+        .iter()
+        .map(|(name, listener)| (name.clone(), listener.address, takes_datagrams(listener)))
+        .collect();
+    let names = addresses.iter().map(|(name, ..)| Arc::from(name.as_str())).collect::<Vec<Arc<str>>>();
     let began_with = good.loaded.given();
     let good = Arc::new(Mutex::new(good.settled()));
     let make = move || {
@@ -142,9 +146,10 @@ fn run(
         Ok(Box::new(proxy) as Box<dyn edgekit_rt::Service>)
     };
     let definition = Definition::new("proxy", make).open(move |ports| {
-        addresses
-            .into_iter()
-            .try_for_each(|(name, address)| ports.listen_shared(&port(&name), address, workers))
+        addresses.into_iter().try_for_each(|(name, address, is_udp)| match is_udp {
+            true => ports.bind_udp(&port(&name), address),
+            false => ports.listen_shared(&port(&name), address, workers),
+        })
     });
     Host::new(settings, ctx.clock().clone(), vec![definition])?.run()
 }

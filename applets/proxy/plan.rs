@@ -9,7 +9,7 @@ use std::sync::Arc;
 use edgekit_core::config::{Loaded, Named, Problem, Problems};
 use edgekit_core::{Error, text};
 
-use crate::config::{Config, Introduction, LogFormat, Protocol, Route, Spoken};
+use crate::config::{Config, Introduction, LogFormat, Preface, Protocol, Route, Spoken};
 use crate::health::Kind;
 use crate::route::clash;
 use crate::snapshot::{Address, Endpoint, Name, Resources, Seat};
@@ -118,23 +118,23 @@ fn listeners(loaded: &Loaded, config: &Config, problems: &mut Problems) {
         let hint = "add, for example: [listener.web] with address = \"0.0.0.0:8080\"";
         problems.push(Problem::new("there is no listener").hint(hint));
     }
-    let mut seen: Vec<(&String, SocketAddr)> = Vec::new();
+    let mut seen: Vec<(&String, SocketAddr, bool)> = Vec::new();
     for (name, listener) in &config.listener {
-        let address = listener.address;
+        let (address, is_udp) = (listener.address, listener.protocol == Spoken::Udp);
         // Port 0 is a new one each time.
-        let clash = |other: &&(&String, SocketAddr)| {
+        let clash = |other: &&(&String, SocketAddr, bool)| {
             let (a, b) = (other.1, address);
             let same_ip = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
             // The one for any address of IPv6 takes those of IPv4 as well.
             let all = |one: SocketAddr| one.is_ipv6() && one.ip().is_unspecified();
             let same_family = a.is_ipv4() == b.is_ipv4() || all(a) || all(b);
-            a.port() == b.port() && a.port() != 0 && same_family && same_ip
+            a.port() == b.port() && a.port() != 0 && same_family && same_ip && other.2 == is_udp
         };
-        if let Some((other, _)) = seen.iter().find(clash) {
+        if let Some((other, ..)) = seen.iter().find(clash) {
             let message = format!("listener '{other}' has this address already");
             problems.push(loaded.problem(&place("listener", name, "address"), message));
         }
-        seen.push((name, address));
+        seen.push((name, address, is_udp));
     }
 }
 
@@ -143,7 +143,7 @@ fn passed(loaded: &Loaded, config: &Config, problems: &mut Problems) {
     for (name, listener) in &config.listener {
         let complain = |key: &str, message: String| loaded.problem(&place("listener", name, key), message);
         let hosts = listener.server_names.as_deref().unwrap_or_default();
-        let is_tcp = listener.protocol == Spoken::Tcp;
+        let is_tcp = listener.protocol.is_passed_on();
         let said = [("cluster", listener.cluster.is_some()), ("server_names", !hosts.is_empty())];
         match said.iter().find(|(_, said)| *said) {
             Some((key, _)) if !is_tcp => {
@@ -155,6 +155,19 @@ fn passed(loaded: &Loaded, config: &Config, problems: &mut Problems) {
                 problems.push(complain("protocol", message).hint("add cluster = \"NAME\""));
             }
             _ => {}
+        }
+        if listener.protocol == Spoken::Udp {
+            let tls = listener.tls.cert_files.is_some();
+            let introduced = listener.proxy_protocol != Preface::None;
+            let keys = [
+                ("server_names", !hosts.is_empty()),
+                ("tls.cert_files", tls),
+                ("proxy_protocol", introduced),
+            ];
+            if let Some((key, _)) = keys.iter().find(|(_, said)| *said) {
+                let message = format!("listener '{name}' passes datagrams on: it has no connections");
+                problems.push(complain(key, message));
+            }
         }
         let clusters = hosts.iter().map(|passage| ("server_names", &passage.cluster));
         for (key, cluster) in clusters.chain(listener.cluster.iter().map(|cluster| ("cluster", cluster))) {
@@ -410,6 +423,14 @@ mod tests {
             ("[route.r]\ncluster = \"app\"\npath_regex = \"x\"\nrewrite.prefix = \"/x\"\n", "has no prefix"),
             ("[route.r]\ncluster = \"app\"\npath_regex = \"x\"\npath = \"/x\"\n", "both path and path_regex"),
             ("[listener.x]\naddress = \"0.0.0.0:1\"\n", "listener 'web' has this address already"),
+            (
+                "[listener.u]\naddress = \"127.0.0.1:1\"\nprotocol = \"udp\"\n",
+                "f.toml:7:1: listener 'u' says nowhere to pass connections on to",
+            ),
+            (
+                "[listener.u]\naddress = \"127.0.0.1:1\"\nprotocol = \"udp\"\ncluster = \"app\"\nproxy_protocol = \"require\"\n",
+                "f.toml:9:1: listener 'u' passes datagrams on: it has no connections",
+            ),
             (
                 "[cluster.h]\nendpoints = [\"a:1\"]\nhealth.kind = \"grpc\"\n",
                 "f.toml:7:8: checks of kind 'grpc' are HTTP/2",

@@ -3,7 +3,6 @@
 //! Listening sockets belong to the Host and outlive this service; a listener that a file adds,
 //! removes or moves waits for a restart and is said to. All else is live.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +16,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::config::Config;
+use crate::config::{self, Config, Spoken};
 use crate::health::States;
 use crate::hooks::{self, Hooked};
 use crate::names::Names;
@@ -27,7 +26,7 @@ use crate::secure::{self, Materials};
 use crate::snapshot::{Name, Resources, Snapshot, SnapshotCell};
 use crate::stats::Stats;
 use crate::traces::{self, Traces};
-use crate::worker::{self, Shared};
+use crate::worker::{self, Shared, Socket};
 use crate::{certs, log, plan, view};
 
 /// How long the start waits for names to be looked up.
@@ -85,6 +84,11 @@ pub(crate) fn port(listener: &str) -> String {
     format!("listener.{listener}")
 }
 
+/// Its socket is for datagrams.
+pub(crate) fn takes_datagrams(listener: &config::Listener) -> bool {
+    listener.protocol == Spoken::Udp
+}
+
 /// The service.
 pub(crate) struct Proxy {
     source: Source,
@@ -93,6 +97,8 @@ pub(crate) struct Proxy {
     began_with: Arc<str>,
     /// Listeners whose sockets are open.
     names: Vec<Name>,
+    /// Those of them that are for datagrams.
+    datagrams: Vec<Name>,
     workers: usize,
     draining: watch::Sender<bool>,
     alive: Arc<AtomicUsize>,
@@ -128,6 +134,7 @@ impl Proxy {
             good,
             began_with,
             names,
+            datagrams: Vec::new(),
             workers,
             draining,
             alive: Arc::default(),
@@ -146,7 +153,9 @@ impl Proxy {
         let mut resources = plan::resources(&good.config);
         resources.materials = good.materials.clone();
         resources.hooks = good.hooks.as_ref().map(Hooked::source);
-        resources.listeners.retain(|name, _| self.names.contains(name));
+        resources.listeners.retain(|name, listener| {
+            self.names.contains(name) && takes_datagrams(listener) == self.datagrams.contains(name)
+        });
         if let Some(before) = before {
             for name in &self.names {
                 if let Some(kept) = before.listeners.get(name) {
@@ -170,7 +179,20 @@ impl Proxy {
         resources
     }
 
+    /// True for the protocol of a listener that goes over to datagrams, or from them.
+    fn waits(&self, config: &Config, key: &str) -> bool {
+        let changed = config.listener.iter().find(|(name, listener)| {
+            let is_open = self.names.iter().any(|open| **open == **name);
+            let is_udp = self.datagrams.iter().any(|open| **open == **name);
+            is_open && takes_datagrams(listener) != is_udp && plan::place("listener", name, "protocol") == key
+        });
+        changed.is_some()
+    }
+
     async fn begin(&mut self, scope: &Scope) -> Result<(), Error> {
+        // What was opened is so, whatever the file says by now.
+        let is_udp = |name: &&Name| scope.ports().udp(&port(name)).is_ok();
+        self.datagrams = self.names.iter().filter(is_udp).cloned().collect();
         let (access_log, tracing, max_rss, resources) = {
             let mut good = self.good();
             std::mem::take(&mut good.said).iter().for_each(Report::log);
@@ -217,9 +239,16 @@ impl Proxy {
         scope.spawn(objective::watch(shared.clone()));
         // Reading a file of thousands of clusters takes several times what is left of it.
         memory::give_back();
-        let mut sockets: Vec<Vec<(Name, TcpListener)>> = (0..self.workers).map(|_| Vec::new()).collect();
+        let mut sockets: Vec<Vec<(Name, Socket)>> = (0..self.workers).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
-        for name in &self.names {
+        for (number, name) in self.names.iter().enumerate() {
+            if self.datagrams.contains(name) {
+                // One worker reads it: datagrams of one client would find their flow with no other.
+                let socket = scope.ports().udp(&port(name))?;
+                addresses.push((name.clone(), socket.local_addr()?.to_string()));
+                sockets[number % self.workers].push((name.clone(), Socket::Udp(socket)));
+                continue;
+            }
             let opened = scope.ports().listeners(&port(name))?;
             if let Some(first) = opened.first() {
                 addresses.push((name.clone(), first.local_addr()?.to_string()));
@@ -227,7 +256,7 @@ impl Proxy {
             // Those of a process before us may be more than there are workers, or fewer: clients wait at each.
             let turns = opened.len().max(self.workers);
             for (index, socket) in opened.iter().cycle().take(turns).enumerate() {
-                sockets[index % self.workers].push((name.clone(), socket.try_clone()?));
+                sockets[index % self.workers].push((name.clone(), Socket::Tcp(socket.try_clone()?)));
             }
         }
         for (index, own) in sockets.into_iter().enumerate() {
@@ -256,6 +285,10 @@ impl Proxy {
         let mut verdict = Verdict::unchanged();
         for change in diff(&self.good().loaded, &good.loaded) {
             match change.reload {
+                // Its socket is of the other kind.
+                Reload::Live if self.waits(&good.config, &change.key) => {
+                    verdict.needs_restart.push(change.key)
+                }
                 Reload::Live => verdict.applied.push(change.key),
                 Reload::Restart => verdict.needs_restart.push(change.key),
             }

@@ -78,6 +78,14 @@ pub struct WorkerCells {
     pub header_errors: Cell,
     /// Connections passed on as they are.
     pub streams: Cell,
+    /// Clients of UDP that got a flow.
+    pub flows: Cell,
+    /// Those that got none: there are too many.
+    pub flows_refused: Cell,
+    /// Datagrams passed on, both ways.
+    pub datagrams: Cell,
+    /// Datagrams dropped: of clients without a flow, or a socket had no room.
+    pub datagrams_lost: Cell,
     /// Requests of clients whom a route is not for: refused, and only counted.
     pub denied: [Cell; 2],
     /// Connections of clients that were secured.
@@ -150,6 +158,10 @@ const SHOWN: &[(&str, &str, Read)] = &[
         &cells.header_errors
     }),
     ("edgekit_proxy_streams_total", "Connections passed on as they are.", |cells| &cells.streams),
+    ("edgekit_proxy_flows_total", "Clients of UDP that were let in.", |cells| &cells.flows),
+    ("edgekit_proxy_flows_refused_total", "Clients of UDP that were not.", |cells| &cells.flows_refused),
+    ("edgekit_proxy_datagrams_total", "Datagrams passed on, both ways.", |cells| &cells.datagrams),
+    ("edgekit_proxy_datagrams_lost_total", "Datagrams dropped.", |cells| &cells.datagrams_lost),
     ("edgekit_proxy_denied_total", "Requests refused because of who asked.", |cells| &cells.denied[0]),
     ("edgekit_proxy_would_deny_total", "Requests that a shadow list would refuse.", |cells| &cells.denied[1]),
     ("edgekit_proxy_handshakes_total", "TLS handshakes of clients.", |cells| &cells.handshakes),

@@ -20,5 +20,6 @@ mod routing;
 mod seeing;
 mod tls;
 mod traces;
+mod udp;
 mod upgrade;
 mod world;

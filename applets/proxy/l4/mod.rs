@@ -4,9 +4,10 @@
 //! `worker/accept.rs` hands a connection over after an address was read from a PROXY header
 //! (`address.rs`). `detect.rs` looks at what came without taking it; `splice.rs` moves bytes from socket
 //! to socket without their passing through the process, over pipes of the worker's. Where one side
-//! speaks TLS with us they are copied, as after an upgrade of HTTP.
+//! speaks TLS with us they are copied, as after an upgrade of HTTP. `datagrams.rs` does the same for UDP.
 
 mod address;
+mod datagrams;
 mod detect;
 mod splice;
 mod streams;
@@ -21,6 +22,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 pub use address::{Header, write};
+pub(crate) use datagrams::serve as serve_datagrams;
 pub(crate) use detect::{forwarded, hello};
 pub(crate) use splice::Pipes;
 pub use streams::{Passage, Streams};
@@ -112,7 +114,7 @@ pub(crate) async fn serve(worker: &Rc<Worker>, view: Rc<View>, mut stream: Strea
             }
         }
     }
-    log(worker, &passed, began, name.as_deref(), &ended);
+    log(worker, &passed, "TCP", began, name.as_deref(), &ended);
 }
 
 /// A connection to one of the endpoints, told of the client if the cluster wants to know.
@@ -204,7 +206,7 @@ async fn introduce(
     Ok(())
 }
 
-fn log(worker: &Worker, passed: &Passed, began: Duration, name: Option<&str>, ended: &Ended) {
+fn log(worker: &Worker, passed: &Passed, what: &str, began: Duration, name: Option<&str>, ended: &Ended) {
     let cells = worker.cells();
     cells.received.add(ended.moved.received.get());
     cells.sent.add(ended.moved.sent.get());
@@ -212,7 +214,7 @@ fn log(worker: &Worker, passed: &Passed, began: Duration, name: Option<&str>, en
     if !sink.is_on() {
         return;
     }
-    let note = ["TCP", "", name.unwrap_or_default(), ""].join("\0");
+    let note = [what, "", name.unwrap_or_default(), ""].join("\0");
     let identity = passed.peer.certificate().map(crate::peer::ClientCertificate::identity);
     let endpoint = ended.endpoint.map(|endpoint| endpoint.to_string()).unwrap_or_default();
     let line = Line {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::{self, Listener};
+use crate::config::Listener;
 use crate::route::HostPattern;
 
 /// A host and where its connections go: `db.example.com=database`.
@@ -47,7 +47,7 @@ pub struct Streams {
 impl Streams {
     /// Of a listener; none if it speaks HTTP.
     pub fn build(settings: &Listener, place: impl Fn(&str) -> Option<usize>) -> Option<Streams> {
-        if settings.protocol != config::Spoken::Tcp {
+        if !settings.protocol.is_passed_on() {
             return None;
         }
         let hosts = settings.server_names.iter().flatten();
@@ -84,6 +84,7 @@ impl Streams {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
 
     #[test]
     fn the_closest_name_wins() {

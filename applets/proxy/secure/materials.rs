@@ -151,7 +151,7 @@ fn termination(listener: &config::Listener) -> Option<ServerOptions> {
     let tls = &listener.tls;
     // What is inside is the server's matter where bytes are passed on.
     let alpn = match listener.protocol {
-        config::Spoken::Tcp => Vec::new(),
+        passed if passed.is_passed_on() => Vec::new(),
         _ => protocols(&tls.alpn),
     };
     let (chains, keys) = (files(&tls.cert_files), files(&tls.key_files));

@@ -97,17 +97,14 @@ fn is_its_own_fault(error: &io::Error) -> bool {
 fn welcome(worker: &Rc<Worker>, socket: usize, stream: TcpStream, peer: SocketAddr) {
     let cells = worker.cells();
     cells.accepted.add(1);
-    let shared = &worker.shared;
-    if shared.open.fetch_add(1, Ordering::Relaxed) >= shared.most_open || worker.is_tight() {
-        shared.open.fetch_sub(1, Ordering::Relaxed);
+    let Some(guest) = Guest::admitted(worker) else {
         cells.turned_away.add(1);
         return;
-    }
+    };
     // Answers are written whole; waiting for more of them would only be late.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("nodelay: {error}");
     }
-    let guest = Guest::new(worker);
     let timer = guest.timer;
     // What comes before the first request needs room for a moment, not as long as the connection lasts.
     let arriving = Box::pin(arrive(worker.clone(), socket, stream, peer, timer));
@@ -156,7 +153,7 @@ async fn arrive(
         (peer, destination) = (Peer::at(from), Some(to));
     }
     let client = secured(&worker, listener, stream, &mut peer, timer).await?;
-    if !is_admitted(&worker, &view, listener, &peer) {
+    if !worker.admits(&view, listener, &peer) {
         return None;
     }
     if listener.streams.is_some() {
@@ -188,14 +185,16 @@ async fn introduced(
     }
 }
 
-/// What whoever judges says of a connection.
-fn is_admitted(worker: &Worker, view: &View, listener: &Listener, peer: &Peer) -> bool {
-    let Some(judge) = view.judge().filter(|judge| judge.asks(Point::Connection)) else { return true };
-    let is_admitted = judge.connection(peer, &listener.name);
-    if !is_admitted {
-        worker.cells().judged.add(1);
+impl Worker {
+    /// What whoever judges says of a connection.
+    pub(crate) fn admits(&self, view: &View, listener: &Listener, peer: &Peer) -> bool {
+        let Some(judge) = view.judge().filter(|judge| judge.asks(Point::Connection)) else { return true };
+        let is_admitted = judge.connection(peer, &listener.name);
+        if !is_admitted {
+            self.cells().judged.add(1);
+        }
+        is_admitted
     }
-    is_admitted
 }
 
 /// The connection as its listener wants it: as it is, or after a handshake.
@@ -219,19 +218,30 @@ async fn secured(
 }
 
 /// Counts a connection until its task is gone, panics included, and has its place among the deadlines.
-struct Guest {
+pub(crate) struct Guest {
     worker: Rc<Worker>,
     timer: u32,
 }
 
 impl Guest {
-    fn new(worker: &Rc<Worker>) -> Guest {
+    /// One more, if there may be.
+    pub(crate) fn admitted(worker: &Rc<Worker>) -> Option<Guest> {
+        let shared = &worker.shared;
+        if shared.open.fetch_add(1, Ordering::Relaxed) >= shared.most_open || worker.is_tight() {
+            shared.open.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
         worker.opened();
-        Guest { worker: worker.clone(), timer: worker.timers.enter(Waker::noop().clone()) }
+        Some(Guest { worker: worker.clone(), timer: worker.timers.enter(Waker::noop().clone()) })
+    }
+
+    /// Its place among the deadlines.
+    pub(crate) fn timer(&self) -> u32 {
+        self.timer
     }
 
     /// Its deadline wakes this task.
-    fn sits(&self, waker: &Waker) -> Poll<()> {
+    pub(crate) fn sits(&self, waker: &Waker) -> Poll<()> {
         self.worker.timers.wake_by(self.timer, waker.clone());
         Poll::Ready(())
     }

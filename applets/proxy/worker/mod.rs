@@ -13,7 +13,7 @@ mod timers;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use edgekit_rt::memory;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
-pub(crate) use accept::Accepted;
+pub(crate) use accept::{Accepted, Guest};
 pub(crate) use exchanges::{Exchange, Exchanges};
 pub(crate) use free::Free;
 pub(crate) use seats::{AnySeats, Desk};
@@ -37,7 +37,7 @@ use crate::dates::Dates;
 use crate::health::{Checks, States};
 use crate::http2::Links;
 use crate::judge::{Judge, Point, Source};
-use crate::l4::Pipes;
+use crate::l4::{self, Pipes};
 use crate::log::{LogLines, LogSink};
 use crate::objective::Objectives;
 use crate::resilience::{Budget, Budgets, Memory, RateLimits, RateStates, Stage};
@@ -252,6 +252,14 @@ impl Worker {
     }
 }
 
+/// What a worker listens at.
+pub(crate) enum Socket {
+    /// For connections.
+    Tcp(TcpListener),
+    /// For datagrams.
+    Udp(UdpSocket),
+}
+
 /// The life of a worker: serves `sockets` (a listener's name each) until `drain` says true, then
 /// until its last connection is closed.
 ///
@@ -260,7 +268,7 @@ impl Worker {
 pub(crate) async fn run(
     index: usize,
     shared: Arc<Shared>,
-    sockets: Vec<(Arc<str>, TcpListener)>,
+    sockets: Vec<(Arc<str>, Socket)>,
     mut drain: watch::Receiver<bool>,
 ) -> Result<(), Error> {
     accept::pin_to_cpu(index);
@@ -291,13 +299,22 @@ pub(crate) async fn run(
     });
     let mut tasks = JoinSet::new();
     for (number, (_, socket)) in sockets.into_iter().enumerate() {
-        let listener = tokio::net::TcpListener::from_std(socket)?;
-        tasks.spawn_local(accept::accept(worker.clone(), number, listener, drain.clone()));
+        match socket {
+            Socket::Tcp(socket) => {
+                let listener = tokio::net::TcpListener::from_std(socket)?;
+                tasks.spawn_local(accept::accept(worker.clone(), number, listener, drain.clone()));
+            }
+            Socket::Udp(socket) => {
+                let listening = tokio::net::UdpSocket::from_std(socket)?;
+                tasks.spawn_local(l4::serve_datagrams(worker.clone(), number, listening, drain.clone()));
+            }
+        }
     }
     let checks = (index == 0).then(|| tasks.spawn_local(Checks::new(worker.clone()).run()));
     tokio::select! {
-        // Those that accept hear of a drain as well, maybe before we do.
-        ended = tasks.join_next() => if !*drain.borrow() { return Err(ended_early(ended)) },
+        // Those that accept hear of a drain as well, maybe before we do. Where all else is for datagrams, which one
+        // worker reads, there may be none.
+        Some(ended) = tasks.join_next() => if !*drain.borrow() { return Err(ended_early(ended)) },
         () = chores(&worker) => {}
         () = async { drop(drain.wait_for(|now| *now).await) } => {}
     }
@@ -319,8 +336,8 @@ pub(crate) async fn run(
     Ok(())
 }
 
-fn ended_early(ended: Option<Result<(), tokio::task::JoinError>>) -> Error {
-    let reason = ended.and_then(Result::err).map_or("it ended".to_owned(), |error| error.to_string());
+fn ended_early(ended: Result<(), tokio::task::JoinError>) -> Error {
+    let reason = ended.err().map_or("it ended".to_owned(), |error| error.to_string());
     Error::new(Exit::BUG, format!("a task that accepts connections is gone: {reason}"))
 }
 
