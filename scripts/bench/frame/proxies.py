@@ -69,10 +69,14 @@ class Server:
         lines = [l for pid in family(self.p.pid) for l in open(f"/proc/{pid}/smaps_rollup")]
         return sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty"))
 
-    def resident(self):
+    def resident(self, what="VmRSS"):
         """KiB, of the process itself."""
         lines = open(f"/proc/{self.p.pid}/status")
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+        return next(int(line.split()[1]) for line in lines if line.startswith(what))
+
+    def most_resident(self):
+        """The same, since it began."""
+        return self.resident("VmHWM")
 
     def load(self, seconds, connections=32):
         """(CPU us a request, requests) under wrk."""
