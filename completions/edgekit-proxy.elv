@@ -34,8 +34,11 @@ set edit:completion:arg-completer[edgekit-proxy] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand run 'Run what the configuration says'
             cand check 'Find the faults of the configuration'
+            cand status 'Show how a running proxy is'
+            cand drain 'Have a running proxy take nothing new, finish what it has, and end'
             cand routes 'Show the routes of a running proxy'
             cand clusters 'Show the clusters of a running proxy, and how their endpoints are'
+            cand top 'Show requests, failures and times of a running proxy as they change'
             cand certs 'Show the certificates of a running proxy'
         }
         &'edgekit-proxy;run'= {
@@ -47,7 +50,25 @@ set edit:completion:arg-completer[edgekit-proxy] = {|@words|
         }
         &'edgekit-proxy;check'= {
             cand --config 'Read this file instead of those in /etc/edgekit'
+            cand --instance 'Tell this daemon from others by a name'
             cand --color 'Colour the output: auto, always or never [auto]'
+            cand --diff 'Show what a reload of the running proxy would change'
+            cand --json 'One JSON object a change'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit-proxy;status'= {
+            cand --instance 'Tell this daemon from others by a name'
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand --json 'One JSON object with all details'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit-proxy;drain'= {
+            cand --instance 'Tell this daemon from others by a name'
+            cand --deadline 'What is left after that is dropped [drain_timeout]'
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand --no-wait 'Do not wait for its end'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -62,6 +83,16 @@ set edit:completion:arg-completer[edgekit-proxy] = {|@words|
             cand --instance 'Tell this daemon from others by a name'
             cand --color 'Colour the output: auto, always or never [auto]'
             cand --json 'One JSON object a cluster'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit-proxy;top'= {
+            cand --instance 'Tell this daemon from others by a name'
+            cand --interval 'Look so often, such as 500ms [1s]'
+            cand --count 'Look so often and end; tables one after the other'
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand --once 'Look once and end'
+            cand --json 'One JSON object a look'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

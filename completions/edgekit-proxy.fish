@@ -41,8 +41,11 @@ complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -l dry-run -d 
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -f -a "run" -d 'Run what the configuration says'
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -f -a "check" -d 'Find the faults of the configuration'
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -f -a "status" -d 'Show how a running proxy is'
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -f -a "drain" -d 'Have a running proxy take nothing new, finish what it has, and end'
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -f -a "routes" -d 'Show the routes of a running proxy'
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -f -a "clusters" -d 'Show the clusters of a running proxy, and how their endpoints are'
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -f -a "top" -d 'Show requests, failures and times of a running proxy as they change'
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_needs_command" -f -a "certs" -d 'Show the certificates of a running proxy'
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand run" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand run" -l instance -d 'Tell this daemon from others by a name' -r
@@ -51,10 +54,26 @@ always\t''
 never\t''"
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand check" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand check" -l instance -d 'Tell this daemon from others by a name' -r
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand check" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand check" -l diff -d 'Show what a reload of the running proxy would change'
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand check" -l json -d 'One JSON object a change'
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand status" -l instance -d 'Tell this daemon from others by a name' -r
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand status" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand status" -l json -d 'One JSON object with all details'
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand drain" -l instance -d 'Tell this daemon from others by a name' -r
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand drain" -l deadline -d 'What is left after that is dropped [drain_timeout]' -r
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand drain" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand drain" -l no-wait -d 'Do not wait for its end'
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand drain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand routes" -l instance -d 'Tell this daemon from others by a name' -r
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand routes" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
@@ -67,6 +86,15 @@ always\t''
 never\t''"
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand clusters" -l json -d 'One JSON object a cluster'
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand clusters" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand top" -l instance -d 'Tell this daemon from others by a name' -r
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand top" -l interval -d 'Look so often, such as 500ms [1s]' -r
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand top" -l count -d 'Look so often and end; tables one after the other' -r
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand top" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand top" -l once -d 'Look once and end'
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand top" -l json -d 'One JSON object a look'
+complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand top" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand certs" -l instance -d 'Tell this daemon from others by a name' -r
 complete -c edgekit-proxy -n "__fish_edgekit_proxy_using_subcommand certs" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''

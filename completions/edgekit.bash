@@ -55,6 +55,9 @@ _edgekit() {
             edgekit,trace)
                 cmd="edgekit__subcmd__trace"
                 ;;
+            edgekit,upgrade)
+                cmd="edgekit__subcmd__upgrade"
+                ;;
             edgekit,version)
                 cmd="edgekit__subcmd__version"
                 ;;
@@ -76,11 +79,20 @@ _edgekit() {
             edgekit__subcmd__proxy,clusters)
                 cmd="edgekit__subcmd__proxy__subcmd__clusters"
                 ;;
+            edgekit__subcmd__proxy,drain)
+                cmd="edgekit__subcmd__proxy__subcmd__drain"
+                ;;
             edgekit__subcmd__proxy,routes)
                 cmd="edgekit__subcmd__proxy__subcmd__routes"
                 ;;
             edgekit__subcmd__proxy,run)
                 cmd="edgekit__subcmd__proxy__subcmd__run"
+                ;;
+            edgekit__subcmd__proxy,status)
+                cmd="edgekit__subcmd__proxy__subcmd__status"
+                ;;
+            edgekit__subcmd__proxy,top)
+                cmd="edgekit__subcmd__proxy__subcmd__top"
                 ;;
             edgekit__subcmd__rules,check)
                 cmd="edgekit__subcmd__rules__subcmd__check"
@@ -128,7 +140,7 @@ _edgekit() {
 
     case "${cmd}" in
         edgekit)
-            opts="-h -V --help --version trace rules proxy help man list status reload log-level config install doctor version completions"
+            opts="-h -V --help --version trace rules proxy help man list status reload upgrade log-level config install doctor version completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -344,7 +356,7 @@ _edgekit() {
             return 0
             ;;
         edgekit__subcmd__proxy)
-            opts="-h --listen --to --tls-cert --tls-key --client-ca --to-ca --workers --max-rss --access-log --dry-run --instance --color --help run check routes clusters certs"
+            opts="-h --listen --to --tls-cert --tls-key --client-ca --to-ca --workers --max-rss --access-log --dry-run --instance --color --help run check status drain routes clusters top certs"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -424,13 +436,17 @@ _edgekit() {
             return 0
             ;;
         edgekit__subcmd__proxy__subcmd__check)
-            opts="-h --config --color --help"
+            opts="-h --config --diff --instance --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --instance)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -453,6 +469,32 @@ _edgekit() {
             fi
             case "${prev}" in
                 --instance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__proxy__subcmd__drain)
+            opts="-h --instance --deadline --no-wait --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --instance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -501,6 +543,58 @@ _edgekit() {
                     return 0
                     ;;
                 --instance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__proxy__subcmd__status)
+            opts="-h --instance --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --instance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__proxy__subcmd__top)
+            opts="-h --instance --interval --count --once --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --instance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --count)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -962,6 +1056,28 @@ _edgekit() {
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgekit__subcmd__upgrade)
+            opts="-h --probation --json --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --probation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

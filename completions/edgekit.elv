@@ -30,6 +30,7 @@ set edit:completion:arg-completer[edgekit] = {|@words|
             cand list 'List the applets of this build'
             cand status 'Show the running daemons and their services'
             cand reload 'Make daemons read their configuration again'
+            cand upgrade 'Have a new process take over from a running daemon'
             cand log-level 'Show or change what running daemons log'
             cand config 'Show and explain the configuration of applets'
             cand install 'Make or remove links named after the applets'
@@ -203,8 +204,11 @@ set edit:completion:arg-completer[edgekit] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand run 'Run what the configuration says'
             cand check 'Find the faults of the configuration'
+            cand status 'Show how a running proxy is'
+            cand drain 'Have a running proxy take nothing new, finish what it has, and end'
             cand routes 'Show the routes of a running proxy'
             cand clusters 'Show the clusters of a running proxy, and how their endpoints are'
+            cand top 'Show requests, failures and times of a running proxy as they change'
             cand certs 'Show the certificates of a running proxy'
         }
         &'edgekit;proxy;run'= {
@@ -216,7 +220,25 @@ set edit:completion:arg-completer[edgekit] = {|@words|
         }
         &'edgekit;proxy;check'= {
             cand --config 'Read this file instead of those in /etc/edgekit'
+            cand --instance 'Tell this daemon from others by a name'
             cand --color 'Colour the output: auto, always or never [auto]'
+            cand --diff 'Show what a reload of the running proxy would change'
+            cand --json 'One JSON object a change'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit;proxy;status'= {
+            cand --instance 'Tell this daemon from others by a name'
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand --json 'One JSON object with all details'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit;proxy;drain'= {
+            cand --instance 'Tell this daemon from others by a name'
+            cand --deadline 'What is left after that is dropped [drain_timeout]'
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand --no-wait 'Do not wait for its end'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -231,6 +253,16 @@ set edit:completion:arg-completer[edgekit] = {|@words|
             cand --instance 'Tell this daemon from others by a name'
             cand --color 'Colour the output: auto, always or never [auto]'
             cand --json 'One JSON object a cluster'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit;proxy;top'= {
+            cand --instance 'Tell this daemon from others by a name'
+            cand --interval 'Look so often, such as 500ms [1s]'
+            cand --count 'Look so often and end; tables one after the other'
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand --once 'Look once and end'
+            cand --json 'One JSON object a look'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -269,6 +301,13 @@ set edit:completion:arg-completer[edgekit] = {|@words|
         &'edgekit;reload'= {
             cand --color 'Colour the output: auto, always or never [auto]'
             cand --json 'One JSON object a service'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'edgekit;upgrade'= {
+            cand --probation 'How long both serve before the old one stops, such as 10s; if the new one ends, the old one stays'
+            cand --color 'Colour the output: auto, always or never [auto]'
+            cand --json 'One JSON object a daemon'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

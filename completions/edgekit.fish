@@ -34,6 +34,7 @@ complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "man" -d 'Show a man
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "list" -d 'List the applets of this build'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "status" -d 'Show the running daemons and their services'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "reload" -d 'Make daemons read their configuration again'
+complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "upgrade" -d 'Have a new process take over from a running daemon'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "log-level" -d 'Show or change what running daemons log'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "config" -d 'Show and explain the configuration of applets'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "install" -d 'Make or remove links named after the applets'
@@ -167,26 +168,29 @@ complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_s
 always\t''
 never\t''"
 complete -c edgekit -n "__fish_edgekit_using_subcommand rules; and __fish_seen_subcommand_from examples" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l listen -d 'Listen there, such as 0.0.0.0:8080; may be repeated' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l to -d 'Pass requests on to http://HOST:PORT or https://HOST:PORT; repeated, to each in turn' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l tls-cert -d 'Listen with TLS, with this certificate and what leads to its root' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l tls-key -d 'The key of the certificate [in the same file]' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l client-ca -d 'Refuse clients without a certificate that one of these issued' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l to-ca -d 'Who issues the servers\' certificates [what this machine trusts]' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l workers -d 'Threads that carry traffic [one a core, two at most]' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l max-rss -d 'Memory it may hold, such as 64MiB; at its end requests are refused' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l access-log -d 'Add a line for each request to FILE' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l instance -d 'Open the control socket proxy@NAME.sock' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -l listen -d 'Listen there, such as 0.0.0.0:8080; may be repeated' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -l to -d 'Pass requests on to http://HOST:PORT or https://HOST:PORT; repeated, to each in turn' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -l tls-cert -d 'Listen with TLS, with this certificate and what leads to its root' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -l tls-key -d 'The key of the certificate [in the same file]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -l client-ca -d 'Refuse clients without a certificate that one of these issued' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -l to-ca -d 'Who issues the servers\' certificates [what this machine trusts]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -l workers -d 'Threads that carry traffic [one a core, two at most]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -l max-rss -d 'Memory it may hold, such as 64MiB; at its end requests are refused' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -l access-log -d 'Add a line for each request to FILE' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -l instance -d 'Open the control socket proxy@NAME.sock' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -l dry-run -d 'Check what was said, and end'
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -f -a "run" -d 'Run what the configuration says'
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -f -a "check" -d 'Find the faults of the configuration'
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -f -a "routes" -d 'Show the routes of a running proxy'
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -f -a "clusters" -d 'Show the clusters of a running proxy, and how their endpoints are'
-complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check routes clusters certs" -f -a "certs" -d 'Show the certificates of a running proxy'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -l dry-run -d 'Check what was said, and end'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -f -a "run" -d 'Run what the configuration says'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -f -a "check" -d 'Find the faults of the configuration'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -f -a "status" -d 'Show how a running proxy is'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -f -a "drain" -d 'Have a running proxy take nothing new, finish what it has, and end'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -f -a "routes" -d 'Show the routes of a running proxy'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -f -a "clusters" -d 'Show the clusters of a running proxy, and how their endpoints are'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -f -a "top" -d 'Show requests, failures and times of a running proxy as they change'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and not __fish_seen_subcommand_from run check status drain routes clusters top certs" -f -a "certs" -d 'Show the certificates of a running proxy'
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from run" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from run" -l instance -d 'Tell this daemon from others by a name' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from run" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
@@ -194,10 +198,26 @@ always\t''
 never\t''"
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from check" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from check" -l instance -d 'Tell this daemon from others by a name' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from check" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from check" -l diff -d 'Show what a reload of the running proxy would change'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from check" -l json -d 'One JSON object a change'
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from status" -l instance -d 'Tell this daemon from others by a name' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from status" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from status" -l json -d 'One JSON object with all details'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from drain" -l instance -d 'Tell this daemon from others by a name' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from drain" -l deadline -d 'What is left after that is dropped [drain_timeout]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from drain" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from drain" -l no-wait -d 'Do not wait for its end'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from drain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from routes" -l instance -d 'Tell this daemon from others by a name' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from routes" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
@@ -210,6 +230,15 @@ always\t''
 never\t''"
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from clusters" -l json -d 'One JSON object a cluster'
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from clusters" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from top" -l instance -d 'Tell this daemon from others by a name' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from top" -l interval -d 'Look so often, such as 500ms [1s]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from top" -l count -d 'Look so often and end; tables one after the other' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from top" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from top" -l once -d 'Look once and end'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from top" -l json -d 'One JSON object a look'
+complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from top" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from certs" -l instance -d 'Tell this daemon from others by a name' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from certs" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
@@ -242,6 +271,12 @@ always\t''
 never\t''"
 complete -c edgekit -n "__fish_edgekit_using_subcommand reload" -l json -d 'One JSON object a service'
 complete -c edgekit -n "__fish_edgekit_using_subcommand reload" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand upgrade" -l probation -d 'How long both serve before the old one stops, such as 10s; if the new one ends, the old one stays' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand upgrade" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand upgrade" -l json -d 'One JSON object a daemon'
+complete -c edgekit -n "__fish_edgekit_using_subcommand upgrade" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c edgekit -n "__fish_edgekit_using_subcommand log-level" -l set -d 'The same, where no APPLET is named: of every daemon' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand log-level" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''

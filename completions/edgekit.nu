@@ -267,7 +267,35 @@ module completions {
   # Find the faults of the configuration
   export extern "edgekit proxy check" [
     --config: path            # Read this file instead of those in /etc/edgekit
+    --diff                    # Show what a reload of the running proxy would change
+    --instance: string        # Tell this daemon from others by a name
+    --json                    # One JSON object a change
     --color: string@"nu-complete edgekit proxy check color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete edgekit proxy status color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show how a running proxy is
+  export extern "edgekit proxy status" [
+    --instance: string        # Tell this daemon from others by a name
+    --json                    # One JSON object with all details
+    --color: string@"nu-complete edgekit proxy status color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete edgekit proxy drain color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Have a running proxy take nothing new, finish what it has, and end
+  export extern "edgekit proxy drain" [
+    --instance: string        # Tell this daemon from others by a name
+    --deadline: string        # What is left after that is dropped [drain_timeout]
+    --no-wait                 # Do not wait for its end
+    --color: string@"nu-complete edgekit proxy drain color" # Colour the output: auto, always or never [auto]
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -292,6 +320,21 @@ module completions {
     --instance: string        # Tell this daemon from others by a name
     --json                    # One JSON object a cluster
     --color: string@"nu-complete edgekit proxy clusters color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete edgekit proxy top color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show requests, failures and times of a running proxy as they change
+  export extern "edgekit proxy top" [
+    --instance: string        # Tell this daemon from others by a name
+    --interval: string        # Look so often, such as 500ms [1s]
+    --count: string           # Look so often and end; tables one after the other
+    --once                    # Look once and end
+    --json                    # One JSON object a look
+    --color: string@"nu-complete edgekit proxy top color" # Colour the output: auto, always or never [auto]
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -363,6 +406,19 @@ module completions {
   export extern "edgekit reload" [
     --json                    # One JSON object a service
     --color: string@"nu-complete edgekit reload color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+    applet?: string           # Only this daemon: APPLET, or APPLET@INSTANCE
+  ]
+
+  def "nu-complete edgekit upgrade color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Have a new process take over from a running daemon
+  export extern "edgekit upgrade" [
+    --probation: string       # How long both serve before the old one stops, such as 10s; if the new one ends, the old one stays
+    --json                    # One JSON object a daemon
+    --color: string@"nu-complete edgekit upgrade color" # Colour the output: auto, always or never [auto]
     --help(-h)                # Print help (see more with '--help')
     applet?: string           # Only this daemon: APPLET, or APPLET@INSTANCE
   ]
