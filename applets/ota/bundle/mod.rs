@@ -24,6 +24,8 @@ pub(crate) mod layout;
 pub(crate) mod manifest;
 pub mod read;
 pub mod source;
+#[cfg(test)]
+mod tests;
 pub mod tree;
 pub(crate) mod write;
 

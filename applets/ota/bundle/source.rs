@@ -98,6 +98,26 @@ impl Source for FileSource {
     }
 }
 
+/// A bundle in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct BytesSource<'a>(pub &'a [u8]);
+
+impl Source for BytesSource<'_> {
+    fn place(&self) -> &str {
+        "memory"
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read(into)
+    }
+
+    fn pass(&mut self, bytes: u64) -> io::Result<()> {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).min(self.0.len());
+        self.0 = &self.0[bytes..];
+        Ok(())
+    }
+}
+
 /// A source that counts, and says what is missing when the end comes early.
 pub(crate) struct Reader<'a> {
     source: &'a mut dyn Source,

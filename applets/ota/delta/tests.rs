@@ -125,12 +125,12 @@ fn edited(image: &[u8], edits: &[Edit]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn any_edits_come_out_again(
         seed: u64,
-        len in 0_usize..3 << 20,
+        len in 0_usize..5 << 19,
         edits in proptest::collection::vec(edit(), 0..12),
     ) {
         let old = noise(seed, len);
@@ -221,4 +221,45 @@ fn an_old_image_is_never_read_outside() {
     let wrong = decoder.page(&&old[..99_999], &mut page).expect_err("outside");
     assert!(matches!(wrong, Wrong::Block(what) if what.contains("outside")), "{wrong:?}");
     assert!((&&old[..] as &dyn Image).read(99_999, &mut [0; 2]).is_err());
+}
+
+/// An image of 6 GiB that holds its own places: every eight bytes say where they are.
+struct Places;
+
+impl Image for Places {
+    fn size(&self) -> u64 {
+        6 << 30
+    }
+
+    fn read(&self, at: u64, into: &mut [u8]) -> Result<(), crate::fault::Fault> {
+        for (offset, byte) in (at..).zip(into) {
+            *byte = (offset / 8).to_le_bytes()[(offset % 8) as usize];
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn places_past_four_gigabytes() {
+    let covers = [(0, 5 << 30), (200_000, 8), ((1 << 20) + 5, (6 << 30) - 500_000), (1_900_000, 3)]
+        .map(|(new, old)| Cover { new, old, len: 150_000 });
+    let mut new = vec![0xEE; 2 << 20];
+    for cover in covers {
+        Places.read(cover.old, &mut new[cover.new as usize..][..150_000]).expect("inside");
+    }
+    let mut blocks = Vec::new();
+    let mut keep = |block| {
+        blocks.push(block);
+        Ok(())
+    };
+    encode(&&new[..], &Places, &covers, &mut keep, &mut |_| {}).expect("encoded");
+    assert!(stored(&blocks) < 200, "{}", stored(&blocks));
+    let mut decoder = Decoder::new().expect("memory");
+    decoder.begin(&blocks[0].stored, 0).expect("a block");
+    let mut page = vec![0; PAGE];
+    for half in new.chunks(PAGE) {
+        decoder.page(&Places, &mut page).expect("a page");
+        assert!(page == half);
+    }
+    decoder.end().expect("nothing is left");
 }

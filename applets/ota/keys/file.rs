@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::fault::Fault;
 use crate::hex::{self, Hex};
 
-/// Bytes of a key file, at most.
+/// Bytes of a key file that are looked at.
 const MAX: u64 = 16 << 10;
 /// SubjectPublicKeyInfo of Ed25519 (RFC 8410 §4) up to the key itself.
 const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
@@ -122,17 +122,11 @@ pub(crate) fn read_public(path: &Path) -> Result<PublicKey, Fault> {
     })
 }
 
+/// A key file as text; what is none has no key in it.
 fn read(file: &mut File, path: &Path) -> Result<String, Fault> {
-    let mut text = String::new();
-    match file.take(MAX + 1).read_to_string(&mut text) {
-        Ok(_) if text.len() as u64 <= MAX => Ok(text),
-        Ok(_) => Err(Fault::Input {
-            place: path.display().to_string(),
-            what: format!("is longer than {MAX} bytes, and no key is"),
-            hint: "give the key file, not what it signed",
-        }),
-        Err(error) => Err(Fault::io("read", path)(error)),
-    }
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(MAX).read_to_end(&mut bytes).map_err(Fault::io("read", path))?;
+    Ok(std::str::from_utf8(&bytes).unwrap_or_default().to_owned())
 }
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
