@@ -18,14 +18,11 @@ pub(crate) const MANUAL: Manual = Manual {
             does: "make a key, a bundle of one image, signed, and check it",
         },
         Example {
-            command: "seq 200000 > old.img && seq 7 200009 > new.img && edgekit ota bundle diff old.img new.img",
-            does: "see how large a delta between two images is",
-        },
-        Example {
-            command: "edgekit ota keygen k && seq 90000 > old.img && seq 90009 > new.img && edgekit ota bundle create \
-                      gw.ekb --name gw --version 1.2 --component app=new.img --source app=old.img --sign-with k.key && \
-                      edgekit ota bundle extract gw.ekb --key k.pub --source old.img -o app.img && cmp app.img new.img",
-            does: "make a bundle with a delta, and apply it to a file",
+            command: "edgekit ota keygen k && seq 90000 > old.img && seq 90009 > new.img && edgekit ota bundle diff \
+                      old.img new.img && edgekit ota bundle create gw.ekb --name gw --version 1.2 --component \
+                      app=new.img --source app=old.img --sign-with k.key && edgekit ota bundle extract gw.ekb --key \
+                      k.pub --source old.img -o app.img && cmp app.img new.img",
+            does: "see how large a delta is, make a bundle with it, and apply it to a file",
         },
         Example {
             command: "edgekit ota keygen a && edgekit ota keygen b && edgekit ota keys create keys.toml --key a.pub --key \

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use super::matcher::Cover;
 use crate::bundle::tree::PAGE;
 use crate::fault::Fault;
-use crate::image::Image;
+use crate::image::{Image, is_zero};
 
 /// How an image is cut into pieces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,8 +140,4 @@ fn short(piece: &[u8]) -> u64 {
     let hash = blake3::hash(piece);
     let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
-}
-
-fn is_zero(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| *byte == 0)
 }

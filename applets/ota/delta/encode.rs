@@ -12,7 +12,7 @@ use super::varint;
 use super::zstd::{BEST, Packer, QUICK};
 use crate::bundle::tree::{self, PAGE};
 use crate::fault::Fault;
-use crate::image::Image;
+use crate::image::{Image, is_zero};
 
 /// A block ends before it would take more than about this to store,
 const STORED: usize = PAGE - (64 << 10);
@@ -231,6 +231,9 @@ impl<'a> Encoder<'a> {
 
 /// How many bytes come before a long stretch of zeros, and how long that is.
 fn before_zeros(bytes: &[u8]) -> (usize, usize) {
+    if bytes.len() >= ZEROS && is_zero(bytes) {
+        return (0, bytes.len());
+    }
     let mut at = 0;
     while at < bytes.len() {
         // Looking at every so manieth byte finds all stretches that are long enough.

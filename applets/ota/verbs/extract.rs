@@ -41,7 +41,7 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     };
     bundle.pour(&component, &payload, &pages, old, &mut |_, bytes| {
         progress.add(bytes.len() as u64);
-        if bytes.iter().all(|byte| *byte == 0) {
+        if image::is_zero(bytes) {
             draft.skip(bytes.len() as u64);
             return Ok(());
         }
