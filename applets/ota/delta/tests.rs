@@ -130,7 +130,8 @@ proptest! {
     #[test]
     fn any_edits_come_out_again(
         seed: u64,
-        len in 0_usize..5 << 19,
+        // Now and then of several pages.
+        len in prop_oneof![5 => 0_usize..200_000, 1 => 1_usize << 20..5 << 18],
         edits in proptest::collection::vec(edit(), 0..12),
     ) {
         let old = noise(seed, len);
