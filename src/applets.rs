@@ -11,6 +11,8 @@ pub static APPLETS: &[&Applet] = &[
     &edgekit_rules_applet::APPLET,
     #[cfg(feature = "proxy")]
     &edgekit_proxy::APPLET,
+    #[cfg(feature = "ota")]
+    &edgekit_ota::APPLET,
 ];
 
 /// Every applet there is, in this build or not, so that a missing one can be named as such. The

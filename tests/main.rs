@@ -9,6 +9,7 @@
 mod chassis;
 mod cli;
 mod harness;
+mod ota;
 mod proxy;
 mod rules;
 mod trace;

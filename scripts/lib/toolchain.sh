@@ -128,20 +128,25 @@ pick_toolchain() {
 # The directory of the pinned tools' programs; filled by prepare_tools.
 tools_bin() { echo "$CACHE/tools/$(sha256sum <"$ROOT/scripts/lib/tools.txt" | cut -c1-12)/bin"; }
 
-prepare_tools() {
-    local bin dir
-    bin=$(tools_bin)
-    dir=${bin%/bin}
+prepare_tools() { pinned_tools tools "zig and cargo tools"; }
+
+# What benches compare with; a machine without them measures the other rows.
+prepare_deltas() { pinned_tools deltas "makers of deltas for the benches"; }
+
+# pinned_tools LIST WHAT: the programs pinned in scripts/lib/LIST.txt, in a folder of the cache named by its content.
+pinned_tools() {
+    local list=$ROOT/scripts/lib/$1.txt dir
+    dir=$CACHE/$1/$(sha256sum <"$list" | cut -c1-12)
     [ ! -e "$dir/complete" ] || return 0
-    say "fetching zig and cargo tools, pinned in scripts/lib/tools.txt"
+    say "fetching $2, pinned in scripts/lib/$1.txt"
     rm -rf "$dir"
     mkdir -p "${dir%/*}"
     if ! {
         python3 -m venv "$dir" &&
-            "$bin/pip" install -q --disable-pip-version-check --require-hashes --no-deps \
-                --only-binary :all: -r "$ROOT/scripts/lib/tools.txt"
+            "$dir/bin/pip" install -q --disable-pip-version-check --require-hashes --no-deps \
+                --only-binary :all: -r "$list"
     } >"$(log_file pip)" 2>&1; then
-        die "pip could not fetch the build tools" "its output is in $(log_file pip)"
+        die "pip could not fetch the $2" "its output is in $(log_file pip)"
     fi
     touch "$dir/complete"
 }

@@ -25,6 +25,11 @@ const C: &str = "C and assembly";
 const UNWIND: [&str; 2] = ["_ZN9libunwind", "_ZNK9libunwind"];
 /// The C and assembly of AWS-LC, whose names all begin like this.
 const AWS_LC: &str = "aws_lc";
+/// The C of zstd: its interface, its two entropy coders and what they share.
+const ZSTD: &str = "zstd";
+const ZSTD_NAMES: [&str; 7] = ["ZSTD_", "HUF_", "FSE_", "HIST_", "ERR_get", "POOL_", "_HUF_"];
+/// The assembly of BLAKE3.
+const BLAKE3: &str = "blake3";
 
 pub(crate) fn run(root: &Path, file: &Path, build: &str) -> Result<Findings, Failure> {
     let ledger: Table = fs::read_to_string(root.join("scripts/size.toml"))?.parse()?;
@@ -112,6 +117,12 @@ fn crate_of(symbol: &str) -> &str {
     if symbol.starts_with(AWS_LC) {
         return AWS_LC;
     }
+    if ZSTD_NAMES.iter().any(|prefix| symbol.starts_with(prefix)) {
+        return ZSTD;
+    }
+    if symbol.trim_start_matches('_').starts_with(BLAKE3) {
+        return BLAKE3;
+    }
     if UNWIND.iter().any(|prefix| symbol.starts_with(prefix)) {
         return C;
     }
@@ -186,6 +197,8 @@ mod tests {
         assert_eq!(crate_of("_ZN9libunwind12CFI_ParserINS_17LocalAddressSpaceEE7findFDEEv"), C);
         assert_eq!(crate_of("luaL_checkinteger"), "C++");
         assert_eq!(crate_of("aws_lc_0_35_0_EVP_DigestInit"), "aws_lc");
+        assert_eq!(crate_of("ZSTD_compress2"), "zstd");
+        assert_eq!(crate_of("blake3_hash_many_avx2"), "blake3");
         assert_eq!(crate_of("memcpy"), "C and assembly");
         assert_eq!(crate_of("_R"), "unknown");
     }

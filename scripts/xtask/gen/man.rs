@@ -1,4 +1,4 @@
-//! Manual pages of section 1: a page for edgekit, for each command, and for each of its verbs.
+//! Manual pages of section 1: a page for edgekit, for each command, for each of its verbs, and for theirs.
 //!
 //! clap_mangen renders what it knows, the options; the rest comes from the command's manual in the
 //! order man-pages(7) asks for. The date is fixed, so that the same sources give the same page.
@@ -23,10 +23,17 @@ pub(super) fn generate(files: &mut Files) -> Result<(), Failure> {
         command.build();
         let name = format!("edgekit-{}", applet.name);
         files.insert(format!("man/{name}.1"), page(&name, &command, Some(applet))?);
-        for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
-            let verb_name = format!("{name}-{}", verb.get_name());
-            files.insert(format!("man/{verb_name}.1"), page(&verb_name, verb, None)?);
-        }
+        verbs(files, &name, &command)?;
+    }
+    Ok(())
+}
+
+/// The pages of a command's verbs, and of theirs: `edgekit ota bundle create` has two.
+fn verbs(files: &mut Files, name: &str, command: &Command) -> Result<(), Failure> {
+    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+        let verb_name = format!("{name}-{}", verb.get_name());
+        files.insert(format!("man/{verb_name}.1"), page(&verb_name, verb, None)?);
+        verbs(files, &verb_name, verb)?;
     }
     Ok(())
 }
@@ -87,7 +94,10 @@ fn page(name: &str, command: &Command, applet: Option<&Applet>) -> Result<String
             );
             see.extend(verbs.iter().map(|verb| format!("{name}-{} (1)", verb.get_name())));
         }
-        None => see.extend(name.rsplit_once('-').map(|(parent, _)| format!("{parent} (1)"))),
+        None => {
+            see.extend(name.rsplit_once('-').map(|(parent, _)| format!("{parent} (1)")));
+            see.extend(verbs.iter().map(|verb| format!("{name}-{} (1)", verb.get_name())));
+        }
     }
     see_also(&mut page, see);
     Ok(page)

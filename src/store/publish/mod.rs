@@ -40,6 +40,8 @@ pub struct Draft<'a> {
     temp: PathBuf,
     target: PathBuf,
     len: u64,
+    /// True if it ends with bytes that were passed over.
+    hole: bool,
     committed: bool,
 }
 
@@ -57,7 +59,7 @@ impl<'a> Draft<'a> {
         let temp = folder.join(format!(".{name}.{}-{count}.new", fs.process()));
         // Nobody else reads it before it has its owner and its bits.
         let file = fs.open(&temp, Access::New(0o600)).map_err(Error::io("create", &temp))?;
-        let draft = Draft { fs, file, temp, target, len: 0, committed: false };
+        let draft = Draft { fs, file, temp, target, len: 0, hole: false, committed: false };
         let old = fs.stat(&draft.target).map_err(Error::io("look at", &draft.target))?;
         if let Some(old) = old {
             draft.file.set_owner(old.uid, old.gid).map_err(|error| match error.kind() {
@@ -79,7 +81,14 @@ impl<'a> Draft<'a> {
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_at(self.len, bytes).map_err(Error::io("write", &self.temp))?;
         self.len += bytes.len() as u64;
+        self.hole &= bytes.is_empty();
         Ok(())
+    }
+
+    /// Passes over bytes, which read as zeros and take no space where the file system can leave them out.
+    pub fn skip(&mut self, bytes: u64) {
+        self.len += bytes;
+        self.hole |= bytes > 0;
     }
 
     /// Puts the file in its place; durable when this returns.
@@ -87,6 +96,9 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// [`Error::Io`]; the old file is there then, or, when flushing the folder failed, the new one.
     pub fn commit(mut self) -> Result<()> {
+        if self.hole {
+            self.file.write_at(self.len - 1, &[0]).map_err(Error::io("write", &self.temp))?;
+        }
         self.file.sync().map_err(Error::io("flush", &self.temp))?;
         self.fs.rename(&self.temp, &self.target).map_err(Error::io("replace", &self.target))?;
         self.committed = true;

@@ -1,0 +1,259 @@
+//! A bundle that is believed: its parts, each proven before it is handed on.
+//!
+//! Only [`Opened::check`] makes a [`Bundle`] out of a head, after trust was asked; what only looks
+//! ([`Opened::unchecked`]) says so in its name. Memory is two lists of hashes (at most 4 and 5 MiB, for an image of
+//! 128 GiB), one block as stored, one unpacked, one page. Neighbours: `head`, `layout`, `tree`, `delta`.
+
+use super::head::Head;
+use super::layout::{self, ENTRY, Kind};
+use super::manifest::{Component, Manifest};
+use super::source::{Reader, Source};
+use super::tree::{self, HASH, Hash, PAGE};
+use crate::delta::{Decoder, MAX_STORED, Wrong};
+use crate::fault::Fault;
+use crate::hex::Hex;
+use crate::image::Image;
+use crate::moment::Moment;
+use crate::trust::{Approval, Trust};
+
+/// A bundle whose head is read and not believed yet.
+pub struct Opened<'a> {
+    reader: Reader<'a>,
+    head: Head,
+}
+
+/// A bundle with its manifest.
+pub struct Bundle<'a> {
+    reader: Reader<'a>,
+    pub(crate) head: Head,
+    pub(crate) manifest: Manifest,
+}
+
+/// What is done with a page: its number and its bytes.
+pub type Sink<'s> = &'s mut dyn FnMut(u64, &[u8]) -> Result<(), Fault>;
+
+/// A block, proven.
+struct Stored<'b> {
+    bytes: &'b [u8],
+    /// Where it lies in the bundle.
+    at: u64,
+    /// The first of its pages, and how many it makes.
+    first: u64,
+    pages: u64,
+}
+
+/// Opens a bundle: reads its head.
+pub fn open(source: &mut dyn Source) -> Result<Opened<'_>, Fault> {
+    let mut reader = Reader::new(source);
+    let head = Head::read(&mut reader)?;
+    Ok(Opened { reader, head })
+}
+
+impl<'a> Opened<'a> {
+    /// Asks who vouches for it, and reads the manifest then.
+    pub fn check(self, trust: &dyn Trust, now: Moment) -> Result<(Bundle<'a>, Approval), Fault> {
+        let approval = trust.check(&self.head, now)?;
+        Ok((self.unchecked()?, approval))
+    }
+
+    /// Reads the manifest of whoever wrote it: to be looked at, never to be installed.
+    pub fn unchecked(self) -> Result<Bundle<'a>, Fault> {
+        let Opened { reader, head } = self;
+        let manifest = Manifest::parse(&head.place, head.signed.text())?;
+        let brought = (!head.lists.is_empty()).then(|| Hex(*blake3::hash(&head.lists).as_bytes()));
+        if brought != manifest.lists {
+            return Err(reader.damaged(0, "its lists of keys are not those the manifest names"));
+        }
+        Ok(Bundle { reader, head, manifest })
+    }
+}
+
+impl Bundle<'_> {
+    /// The component of this name.
+    pub fn component(&self, name: &str) -> Result<&Component, Fault> {
+        self.manifest.component.get(name).ok_or_else(|| {
+            let names: Vec<&str> = self.manifest.component.keys().map(String::as_str).collect();
+            let place = &self.head.place;
+            Fault::Absent(
+                format!("'{place}' has no component '{name}'"),
+                format!("it has: {}", names.join(", ")),
+            )
+        })
+    }
+
+    /// The hashes of a component's pages.
+    pub fn pages(&mut self, component: &str) -> Result<Vec<Hash>, Fault> {
+        let digest = self.component(component)?.digest;
+        let (at, len) = self.part(component, Kind::Pages)?;
+        self.reader.go_to(at)?;
+        let mut pages = vec![[0; HASH]; len / HASH];
+        self.reader.fill(pages.as_flattened_mut(), "the list of an image's pages")?;
+        match tree::digest(&pages) == digest.0 {
+            true => Ok(pages),
+            false => Err(self
+                .reader
+                .damaged(at, format!("the pages of '{component}' are not those of its digest"))),
+        }
+    }
+
+    /// Reads a payload and hands on every page, proven; `old` is the image a delta is against.
+    pub fn pour(
+        &mut self,
+        component: &str,
+        payload: &str,
+        pages: &[Hash],
+        old: &dyn Image,
+        sink: Sink<'_>,
+    ) -> Result<(), Fault> {
+        let size = self.component(component)?.size;
+        let mut decoder = Decoder::new()?;
+        let mut page = vec![0; PAGE];
+        let place = self.head.place.clone();
+        let is_delta =
+            self.component(component)?.payload.get(payload).is_some_and(|payload| payload.source.is_some());
+        self.blocks(component, payload, &mut |block| {
+            let wrong = |wrong| match wrong {
+                Wrong::Block(what) => Fault::Damaged { place: place.clone(), at: block.at, what: what.to_owned() },
+                Wrong::Fault(fault) => fault,
+            };
+            decoder.begin(block.bytes, block.first * PAGE as u64).map_err(wrong)?;
+            for number in block.first..block.first + block.pages {
+                let bytes = &mut page[..tree::page_len(size, number)];
+                decoder.page(old, bytes).map_err(wrong)?;
+                let expected = usize::try_from(number).ok().and_then(|number| pages.get(number));
+                if expected != Some(&tree::page_hash(bytes, number, pages.len() as u64)) {
+                    // The block is the one that was signed: what differs is the old image, or the author's tool.
+                    return Err(match is_delta {
+                        true => Fault::Source(format!(
+                            "page {number} of '{component}' does not come out right: the old image is another one"
+                        )),
+                        false => wrong(Wrong::Block("a page does not come out as the manifest says")),
+                    });
+                }
+                sink(number, bytes)?;
+            }
+            decoder.end().map_err(wrong)
+        })
+    }
+
+    /// Reads a payload and proves its blocks, without unpacking them.
+    pub fn prove(
+        &mut self,
+        component: &str,
+        payload: &str,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), Fault> {
+        self.blocks(component, payload, &mut |block| {
+            progress(block.bytes.len() as u64);
+            Ok(())
+        })
+    }
+
+    /// Reads all of it: every list, every block, every page of full images, and nothing after.
+    ///
+    /// # Errors
+    /// The first thing that is not as the manifest says.
+    pub fn prove_all(&mut self, progress: &mut dyn FnMut(u64)) -> Result<(), Fault> {
+        // Names and whether it is a delta, so that reading may change the rest.
+        let components: Vec<(String, Vec<(String, bool)>)> = self
+            .manifest
+            .component
+            .iter()
+            .map(|(name, component)| {
+                let payloads = component.payload.iter();
+                (
+                    name.clone(),
+                    payloads.map(|(name, payload)| (name.clone(), payload.source.is_some())).collect(),
+                )
+            })
+            .collect();
+        for (component, payloads) in &components {
+            let pages = self.pages(component)?;
+            for (payload, is_delta) in payloads {
+                if *is_delta {
+                    self.prove(component, payload, progress)?;
+                } else {
+                    let nothing: &[u8] = &[];
+                    self.pour(component, payload, &pages, &nothing, &mut |_, bytes| {
+                        progress(bytes.len() as u64);
+                        Ok(())
+                    })?;
+                }
+            }
+        }
+        self.reader.end()
+    }
+
+    fn blocks(
+        &mut self,
+        component: &str,
+        payload: &str,
+        each: &mut dyn FnMut(Stored<'_>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let index = self.index(component, payload)?;
+        let (start, _) = self.part(component, Kind::Blocks(payload))?;
+        self.reader.go_to(start)?;
+        let (mut first, mut stored) = (0, Vec::new());
+        for (len, pages, hash) in index.as_chunks::<ENTRY>().0.iter().map(entry) {
+            let at = self.reader.at();
+            stored.resize(len, 0);
+            self.reader.fill(&mut stored, "a block")?;
+            if *blake3::hash(&stored).as_bytes() != hash {
+                return Err(self.reader.damaged(at, "a block is not the one that was signed"));
+            }
+            each(Stored { bytes: &stored, at, first, pages })?;
+            first += pages;
+        }
+        Ok(())
+    }
+
+    /// The list of a payload's blocks, proven and added up.
+    fn index(&mut self, component: &str, payload: &str) -> Result<Vec<u8>, Fault> {
+        let of = self.component(component)?;
+        let pages = of.pages();
+        let Some(payload_) = of.payload.get(payload) else {
+            let what = format!("component '{component}' has no payload '{payload}'");
+            return Err(Fault::Absent(what, "'edgekit ota bundle inspect' lists them".to_owned()));
+        };
+        let (digest, stored) = (payload_.index, payload_.stored);
+        let (at, len) = self.part(component, Kind::Index(payload))?;
+        self.reader.go_to(at)?;
+        let mut index = vec![0; len];
+        self.reader.fill(&mut index, "the list of a payload's blocks")?;
+        if *blake3::hash(&index).as_bytes() != digest.0 {
+            return Err(self
+                .reader
+                .damaged(at, format!("the list of blocks of '{component}' is not the one that was signed")));
+        }
+        let (mut bytes, mut made) = (0, 0);
+        for (len, pages, _) in index.as_chunks::<ENTRY>().0.iter().map(entry) {
+            if len == 0 || len > MAX_STORED || pages == 0 {
+                return Err(self
+                    .reader
+                    .damaged(at, "a block has a length or a number of pages that none can have"));
+            }
+            bytes += len as u64;
+            made += pages;
+        }
+        match bytes == stored && made == pages {
+            true => Ok(index),
+            false => Err(self
+                .reader
+                .damaged(at, "the blocks of a payload do not add up to what the manifest says")),
+        }
+    }
+
+    /// Where a part lies. Lists are short enough for memory, by the limits of the manifest.
+    fn part(&self, component: &str, kind: Kind<'_>) -> Result<(u64, usize), Fault> {
+        let parts = layout::parts(&self.manifest, self.head.len());
+        let part = parts.iter().find(|part| part.component == component && part.kind == kind);
+        let part = part.ok_or_else(|| Fault::Machine(format!("'{component}' has no part {kind:?}")))?;
+        Ok((part.at, usize::try_from(part.len).unwrap_or(usize::MAX)))
+    }
+}
+
+/// Length, pages and hash of a block.
+fn entry(entry: &[u8; ENTRY]) -> (usize, u64, Hash) {
+    let [a, b, c, d, e, f, g, h, hash @ ..] = *entry;
+    (u32::from_le_bytes([a, b, c, d]) as usize, u64::from(u32::from_le_bytes([e, f, g, h])), hash)
+}

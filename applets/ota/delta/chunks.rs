@@ -1,0 +1,143 @@
+//! Equal pieces of two images of any size: cut at fixed places, or where the content says so.
+//!
+//! The old image is read once and remembered as one short hash a piece; the new one is read once and each of its
+//! pieces looked up, and compared byte by byte before it counts. Cut by content, a piece is found again when what
+//! comes before it has grown; cut at fixed places, it costs less and fits file systems, whose blocks stay aligned.
+//!
+//! The cut by content is that of gear hashing with a stricter mask before the wanted length and a looser one after it
+//! (W. Xia et al., "FastCDC", USENIX ATC 2016). Neighbours: `plan` chooses, `encode` writes the covers down.
+
+use std::collections::HashMap;
+
+use super::matcher::Cover;
+use crate::bundle::tree::PAGE;
+use crate::fault::Fault;
+use crate::image::{Image, is_zero};
+
+/// How an image is cut into pieces.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cut {
+    /// Every so many bytes.
+    Fixed(usize),
+    /// Where the content says so.
+    Content,
+}
+
+/// The shortest piece,
+const LEAST: usize = 2 << 10;
+/// the wanted one,
+const WANTED: usize = 8 << 10;
+/// and the longest, the last of an image aside.
+const MOST: usize = 64 << 10;
+/// Bits of the gear hash that must be zero before the wanted length, and after it.
+const STRICT: u64 = 0xfffe_0000_0000_0000 >> 1;
+const LOOSE: u64 = 0xffc0_0000_0000_0000;
+
+/// The covers of `new`, in order and apart from each other.
+pub(crate) fn covers(
+    old: &dyn Image,
+    new: &dyn Image,
+    cut: Cut,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Vec<Cover>, Fault> {
+    let mut places: HashMap<u64, u64> = HashMap::new();
+    each(old, cut, &mut |at, piece| {
+        if !is_zero(piece) {
+            // The first of equals stays: files lie in order.
+            places.entry(short(piece)).or_insert(at);
+        }
+        Ok(())
+    })?;
+    let mut covers: Vec<Cover> = Vec::new();
+    let mut same = vec![0; MOST];
+    each(new, cut, &mut |at, piece| {
+        progress(piece.len() as u64);
+        if is_zero(piece) {
+            return Ok(());
+        }
+        let mut equals = |from: u64| -> Result<bool, Fault> {
+            let same = &mut same[..piece.len()];
+            if from + piece.len() as u64 > old.size() {
+                return Ok(false);
+            }
+            old.read(from, same)?;
+            Ok(same == piece)
+        };
+        // What goes on where the last cover ended costs nothing to say.
+        if let Some(last) = covers.last_mut().filter(|last| last.new + last.len == at)
+            && equals(last.old + last.len)?
+        {
+            last.len += piece.len() as u64;
+            return Ok(());
+        }
+        if let Some(&from) = places.get(&short(piece))
+            && equals(from)?
+        {
+            covers.push(Cover { new: at, old: from, len: piece.len() as u64 });
+        }
+        Ok(())
+    })?;
+    Ok(covers)
+}
+
+/// What is done with a piece and its place.
+type Look<'a> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), Fault>;
+
+/// Every piece of an image, with its place.
+fn each(image: &dyn Image, cut: Cut, look: Look<'_>) -> Result<(), Fault> {
+    let mut window = vec![0; PAGE];
+    let (mut at, mut start, mut filled) = (0_u64, 0, 0);
+    let size = image.size();
+    while at < size {
+        let most = match cut {
+            Cut::Fixed(len) => len,
+            Cut::Content => MOST,
+        };
+        if filled - start < most && at + ((filled - start) as u64) < size {
+            window.copy_within(start..filled, 0);
+            (filled, start) = (filled - start, 0);
+            let from = at + filled as u64;
+            let more = usize::try_from(size - from).unwrap_or(PAGE).min(PAGE - filled);
+            image.read(from, &mut window[filled..filled + more])?;
+            filled += more;
+        }
+        let ahead = &window[start..filled];
+        let len = match cut {
+            Cut::Fixed(len) => len.min(ahead.len()),
+            Cut::Content => piece(ahead),
+        };
+        look(at, &ahead[..len])?;
+        at += len as u64;
+        start += len;
+    }
+    Ok(())
+}
+
+/// The length of the piece at the front.
+fn piece(bytes: &[u8]) -> usize {
+    let end = bytes.len().min(MOST);
+    let mut hash = 0_u64;
+    for (at, byte) in bytes.iter().enumerate().take(end).skip(LEAST) {
+        hash = (hash << 1).wrapping_add(gear(*byte));
+        let mask = if at < WANTED { STRICT } else { LOOSE };
+        if hash & mask == 0 {
+            return at + 1;
+        }
+    }
+    end
+}
+
+/// A number that looks like chance for each byte.
+fn gear(byte: u8) -> u64 {
+    let mixed = (u64::from(byte) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
+/// Enough of a hash to look a piece up by; it is compared afterwards.
+fn short(piece: &[u8]) -> u64 {
+    let hash = blake3::hash(piece);
+    let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}

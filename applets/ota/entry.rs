@@ -1,0 +1,92 @@
+//! From the command line to the verb: the applet's entry, and how its words are read.
+//!
+//! Neighbours: `cli` says what may be typed; each verb has a room of its own in `verbs`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::ArgMatches;
+use edgekit_core::{Ctx, Error, Exit, Paths};
+
+use crate::fault::Fault;
+use crate::keys::list::List;
+use crate::keys::{self, SecretKey};
+use crate::moment::Moment;
+use crate::trust::{self, KeyTrust};
+use crate::{cli, verbs};
+
+pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
+    let none = || Error::new(Exit::USAGE, "no verb").hint("see 'edgekit ota --help'");
+    match matches.subcommand() {
+        Some(("keygen", sub)) => verbs::keys::keygen(sub, ctx),
+        Some(("keys", sub)) => match sub.subcommand() {
+            Some(("create", sub)) => verbs::keys::create(sub),
+            Some(("sign", sub)) => verbs::keys::sign(sub),
+            _ => Err(none()),
+        },
+        Some(("bundle", sub)) => match sub.subcommand() {
+            Some(("create", sub)) => verbs::create::run(sub, ctx),
+            Some(("sign", sub)) => verbs::sign::sign(sub, ctx),
+            Some(("resign", sub)) => verbs::sign::resign(sub, ctx),
+            Some(("verify", sub)) => verbs::verify::run(sub, ctx),
+            Some(("inspect", sub)) => verbs::inspect::run(sub, ctx),
+            Some(("diff", sub)) => verbs::diff::run(sub, ctx),
+            Some(("extract", sub)) => verbs::extract::run(sub, ctx),
+            _ => Err(none()),
+        },
+        _ => Err(none()),
+    }
+}
+
+/// The path that a verb is about.
+pub(crate) fn file(sub: &ArgMatches, id: &str) -> PathBuf {
+    sub.get_one::<PathBuf>(id).cloned().unwrap_or_default()
+}
+
+/// The value of an option, if it was given.
+pub(crate) fn value<T: FromStr<Err = String>>(sub: &ArgMatches, id: &str) -> Result<Option<T>, Error> {
+    let usage = |error| Error::new(Exit::USAGE, format!("--{id}: {error}"));
+    cli::text(sub, id).map(|text| text.parse().map_err(usage)).transpose()
+}
+
+/// The keys to sign with.
+pub(crate) fn secrets(sub: &ArgMatches) -> Result<Vec<SecretKey>, Fault> {
+    cli::paths(sub, cli::SIGN).iter().map(|path| keys::read_secret(path)).collect()
+}
+
+/// The lists of keys to bring along.
+pub(crate) fn lists(sub: &ArgMatches) -> Result<Vec<List>, Fault> {
+    let lists: Vec<List> =
+        cli::paths(sub, cli::LISTS).iter().map(|path| trust::read_list(path)).collect::<Result<_, _>>()?;
+    for pair in lists.windows(2) {
+        if !pair[1].follows(&pair[0].keys) {
+            let (number, before) = (pair[1].keys.number, pair[0].keys.number);
+            return Err(Fault::Untrusted(
+                format!("list {number} of keys does not follow list {before}"),
+                "sign it with enough keys of both: 'edgekit ota keys sign'",
+            ));
+        }
+    }
+    Ok(lists)
+}
+
+/// Whom to believe.
+pub(crate) fn trusted(sub: &ArgMatches) -> Result<KeyTrust, Error> {
+    let keys = cli::paths(sub, "key");
+    if !keys.is_empty() {
+        let threshold = sub.get_one::<u32>("threshold").copied().unwrap_or(1);
+        return Ok(KeyTrust::files(&keys, threshold)?);
+    }
+    let standard = Paths::process().config.join("ota/keys.toml");
+    match sub.get_one::<PathBuf>("keys") {
+        Some(list) => Ok(KeyTrust::list(list)?),
+        None if standard.exists() => Ok(KeyTrust::list(&standard)?),
+        None => Err(Error::new(Exit::USAGE, "there is nobody to believe")
+            .hint(format!("give --key FILE or --keys LIST, or put a list at '{}'", standard.display()))),
+    }
+}
+
+/// The time, in seconds.
+pub(crate) fn now(ctx: &Ctx) -> Moment {
+    Moment(ctx.clock().wall().as_secs())
+}

@@ -1,0 +1,43 @@
+//! `edgekit ota`: updates that are proven before they are written.
+//!
+//! A bundle (`bundle`) holds images, whole or as a delta (`delta`) against one that is installed. Keys (`keys`) sign
+//! it; `trust` says whose signatures count, `policy` whether it is for this device. `verbs` is what can be typed,
+//! `cli` the words, `entry` the way from one to the other. What an image is read from is an `image`, what a bundle is
+//! read from a `bundle::source`. ARCHITECTURE.md, "The updater", has the rooms that are still to come.
+
+#![forbid(unsafe_code)]
+
+pub mod bundle;
+mod cli;
+pub mod delta;
+mod entry;
+mod fault;
+pub mod glob;
+mod hex;
+pub mod image;
+pub mod keys;
+mod manual;
+mod moment;
+pub mod policy;
+pub mod trust;
+mod verbs;
+mod version;
+
+pub use fault::Fault;
+pub use hex::Hex;
+pub use moment::Moment;
+pub use version::Version;
+
+use edgekit_core::{Applet, Entry};
+
+/// The updater, for the table of applets.
+pub static APPLET: Applet = Applet {
+    name: "ota",
+    about: "Make, sign and check update bundles, whole or as deltas",
+    needs: &[],
+    manual: manual::MANUAL,
+    command: cli::command,
+    check: |_| Vec::new(),
+    config: None,
+    entry: Entry::Tool(entry::entry),
+};

@@ -1,0 +1,9 @@
+//! What can be typed, one room a verb; none knows another.
+
+pub(crate) mod create;
+pub(crate) mod diff;
+pub(crate) mod extract;
+pub(crate) mod inspect;
+pub(crate) mod keys;
+pub(crate) mod sign;
+pub(crate) mod verify;
