@@ -12,22 +12,16 @@ pub(crate) const MANUAL: Manual = Manual {
                 is described in edgekit-bundle(5).",
     examples: &[
         Example {
-            command: "edgekit ota keygen release && seq 200000 > new.img && edgekit ota bundle create gw.ekb --name gw \
-                      --version 1.1 --component rootfs=new.img --sign-with release.key && edgekit ota bundle verify \
-                      gw.ekb --key release.pub",
-            does: "make a key, a bundle of one image, signed, and check it",
+            command: "edgekit ota keygen release",
+            does: "make a pair of keys: release.key signs, release.pub is for the devices",
         },
         Example {
-            command: "edgekit ota keygen k && seq 90000 > old.img && seq 90009 > new.img && edgekit ota bundle diff \
-                      old.img new.img && edgekit ota bundle create gw.ekb --name gw --version 1.2 --component \
-                      app=new.img --source app=old.img --sign-with k.key && edgekit ota bundle extract gw.ekb --key \
-                      k.pub --source old.img -o app.img && cmp app.img new.img",
-            does: "see how large a delta is, make a bundle with it, and apply it to a file",
+            command: "seq 90000 > old.img && seq 90009 > new.img && edgekit ota bundle diff old.img new.img",
+            does: "see how large a delta between two images would be, by each way to make one",
         },
         Example {
-            command: "edgekit ota keygen a && edgekit ota keygen b && edgekit ota keys create keys.toml --key a.pub --key \
-                      b.pub --threshold 2 --sign-with a.key --sign-with b.key",
-            does: "make a list of two keys that both must sign",
+            command: "edgekit ota keygen k; edgekit ota bundle create b --name gw --version 1 --component a=k.pub --sign-with k.key",
+            does: "make a key, and with it a signed bundle of one image",
         },
     ],
     files: &[

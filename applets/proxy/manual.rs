@@ -22,10 +22,6 @@ pub(crate) const MANUAL: Manual = Manual {
             does: "the same, with a line for each request",
         },
         Example {
-            command: "edgekit proxy drain --deadline 10s",
-            does: "have the running proxy take nothing new, finish what it has, and end",
-        },
-        Example {
             command: "edgekit config example proxy",
             does: "a commented file with every key, for 'edgekit proxy run' and 'check'",
         },

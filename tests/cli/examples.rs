@@ -39,7 +39,7 @@ fn examples_of_applets_work() {
 fn without_effect(applet: &Applet, line: &str) -> String {
     let call = format!("edgekit {}", applet.name);
     let command = applet.full_command();
-    let verb = line.strip_prefix(&call).and_then(|rest| rest.split_whitespace().next());
+    let verb = line.split_once(&call).and_then(|(_, rest)| rest.split_whitespace().next());
     let is_verb = verb.is_some_and(|word| command.find_subcommand(word).is_some());
     if is_verb { line.to_owned() } else { line.replacen(&call, &format!("{call} --dry-run"), 1) }
 }
