@@ -508,6 +508,25 @@ fn a_listener_may_speak_one_protocol() {
     assert!(proxy.exchange(PREFACE).starts_with("HTTP/1.1 505 "));
 }
 
+#[test]
+fn a_broken_preface_is_answered_as_http2_demands() {
+    let proxy = Proxy::with("[route.all]\nstatus = 200\nbody = \"well\"\n");
+    for broken in [
+        "INVALID CONNECTION PREFACE\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n",
+        "PRI * HTTP/2.0\r\nHost: a\r\n\r\n",
+        "PRI * HTTP/2.0\n\nSM\n\n",
+        "PRI * HTTP/2.1\r\n\r\nSM\r\n\r\n",
+    ] {
+        let mut client = Client { stream: proxy.client().stream };
+        client.stream.write_all(broken.as_bytes()).unwrap();
+        assert_eq!(client.fate(0), Some((GOAWAY, 1)), "{broken:?}");
+        assert!(client.next().is_none(), "{broken:?}");
+    }
+    let asked = proxy.exchange(b"GET / HTTP/2.0\r\nHost: a\r\n\r\n");
+    assert!(asked.starts_with("HTTP/1.1 505 "), "{asked}");
+}
+
 /// A server of HTTP/2 by hand: `answer` is given each whole request's number, its stream and its head.
 fn server(answer: impl Fn(&mut TcpStream, u32, &[u8]) + Send + Sync + 'static) -> Origin {
     Origin::new(move |stream| {

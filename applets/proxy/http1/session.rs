@@ -13,12 +13,11 @@ use super::asker::{Asker, Own};
 use super::dial::Way;
 use super::fault::Fault;
 use super::field::{Scan, Span};
-use super::request::{BodyKind, RequestHead};
+use super::request::{self, BodyKind, RequestHead};
 use super::response::ResponseHead;
 use super::rewrite;
 use super::write::{self, Client, Ending};
 use crate::config::{Protocol, Spoken};
-use crate::http2;
 use crate::judge::{Head, Point, Request, Response, Ruling};
 use crate::log::Line;
 use crate::mirror;
@@ -136,10 +135,10 @@ impl<'a, W: Asker> Session<'a, W> {
         match self.read_head(listener, began).await {
             Ok(Some(head)) => self.serve(&view, listener, &head, began).await,
             Ok(None) => Next::Close,
-            // The preface of HTTP/2 looks like a head of a version we do not know.
-            Err(Fault::Version)
-                if self.exchange.inbound.filled().starts_with(http2::PREFACE)
-                    && listener.settings.protocol != Spoken::Http1 =>
+            // HTTP/2 answers for its preface, and for what should have been one (RFC 9113 §3.4).
+            Err(fault)
+                if listener.settings.protocol != Spoken::Http1
+                    && request::is_of_http2(fault, self.exchange.inbound.filled()) =>
             {
                 Next::Http2
             }
