@@ -4,6 +4,8 @@ use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::task::{Context, Poll, ready};
 
+use super::field::Lines;
+use super::trailers;
 use crate::buffer::Buffer;
 use crate::wire::Wire;
 
@@ -83,6 +85,13 @@ impl Outgoing {
             self.payload = payload;
         }
         self.total = self.head.len() + self.chunk_length + self.payload.len() + self.end.len();
+    }
+
+    /// Adds what ends a chunked body that trailers follow. Only when all before it is written.
+    pub fn end(&mut self, trailers: &Lines) {
+        self.reset();
+        trailers::end(&mut self.head, trailers);
+        self.total = self.head.len();
     }
 
     /// Writes until nothing is left. `buffer` is the one the payload was added from.

@@ -44,6 +44,8 @@ pub struct RequestHead {
     pub upgrade: Option<Span>,
     /// Connection names other fields that go no further.
     pub nominates: bool,
+    /// The client takes trailers, and wants them (RFC 9110 §10.1.4).
+    pub trailers: bool,
 }
 
 impl RequestHead {
@@ -66,6 +68,7 @@ impl RequestHead {
         field::note(bytes, request.headers, fields);
         let framing = Framing::read(bytes, fields, minor)?;
         let (mut host, mut hosts, mut expects, mut upgrade) = (Span::default(), 0, false, None);
+        let mut trailers = false;
         for field in &*fields {
             match field.known {
                 Known::Host => {
@@ -77,6 +80,10 @@ impl RequestHead {
                     expects = minor > 0;
                 }
                 Known::Expect => return Err(Fault::Expectation),
+                Known::Hop if minor > 0 && is_te(field.name.of(bytes)) => {
+                    trailers |=
+                        tokens(field.value.of(bytes)).any(|word| word.eq_ignore_ascii_case(b"trailers"));
+                }
                 Known::Upgrade if framing.upgrade && minor > 0 => upgrade = Some(field.value),
                 _ => {}
             }
@@ -108,6 +115,7 @@ impl RequestHead {
             expects: expects && body != BodyKind::Empty,
             upgrade,
             nominates: framing.nominates,
+            trailers,
         })
     }
 
@@ -142,6 +150,11 @@ impl RequestHead {
                 && words.all(|word| protocols.iter().any(|one| one.as_bytes().eq_ignore_ascii_case(word)))
         })
     }
+}
+
+fn is_te(name: &[u8]) -> bool {
+    // No other of its kind is as short.
+    name.len() == 2
 }
 
 /// Brings the target into origin form; the host of a URL is the one that counts (RFC 9112 §3.2.2).

@@ -54,6 +54,8 @@ pub(crate) struct Asked {
     pub(super) is_idempotent: bool,
     pub(super) keep_alive: bool,
     pub(super) upgrades: bool,
+    /// The client wants what follows a body that comes in chunks.
+    pub(super) trailers: bool,
     /// Seconds after which another request would be welcome; 0 is not said.
     pub(super) retry_after: u32,
     /// It says nothing of how its route keeps its promise.
@@ -71,6 +73,7 @@ impl Asked {
             is_idempotent: false,
             keep_alive: false,
             upgrades: false,
+            trailers: false,
             retry_after: 0,
             apart: false,
         }
@@ -164,6 +167,7 @@ impl<'a, W: Asker> Session<'a, W> {
             is_idempotent: head.is_idempotent(bytes),
             keep_alive: head.keep_alive,
             upgrades: false,
+            trailers: head.trailers,
             retry_after: 0,
             apart: false,
         };
@@ -516,6 +520,7 @@ impl<'a, W: Asker> Session<'a, W> {
         let chunked = matches!(asked.body, BodyKind::Chunked | BodyKind::UntilEnd)
             && cluster.settings.protocol != Protocol::Http2;
         self.exchange.up.start(asked.body, chunked, limit);
+        self.exchange.up.let_trail(true);
         let (status, next) = match self.carry(&way, asked).await {
             Ok((outcome, next)) => {
                 self.count(asked, &outcome, Some((route, stats)));
