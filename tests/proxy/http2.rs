@@ -527,6 +527,34 @@ fn a_broken_preface_is_answered_as_http2_demands() {
     assert!(asked.starts_with("HTTP/1.1 505 "), "{asked}");
 }
 
+#[test]
+fn a_streamed_body_that_is_all_here_is_sent_again() {
+    let (mirror, ill) = (Origin::mirror(), Proxy::with("[route.all]\nstatus = 503\nbody = \"ill\"\n"));
+    let well = Proxy::to(mirror.address);
+    for protocol in ["http/1.1", "h2"] {
+        let proxy = Proxy::with(&format!(
+            "[cluster.app]\nprotocol = \"{protocol}\"\nendpoints = [\"{}\", \"{}\"]\n[route.all]\ncluster = \"app\"\n\
+             retry = {{ on = [\"5xx\"], attempts = 1, backoff = \"1ms\", budget_least = 1000 }}\n",
+            ill.address, well.address
+        ));
+        let mut client = Client::of(proxy.address);
+        for id in (1..20).step_by(2) {
+            let usual = [(":method", "PUT"), (":scheme", "http"), (":path", "/"), (":authority", "a")];
+            let block: Vec<u8> = usual.iter().flat_map(|(name, value)| field(name, value)).collect();
+            let all = [
+                frame(HEADERS, END_HEADERS, id, &block),
+                frame(DATA, 0, id, b"bo"),
+                frame(DATA, END_STREAM, id, b"dy"),
+            ];
+            client.stream.write_all(&all.concat()).unwrap();
+            let (head, body, _) = client.answer(id);
+            let body = String::from_utf8_lossy(&body);
+            assert!(head[0] == OK && body.ends_with("\r\n\r\n4\r\nbody\r\n0\r\n\r\n"), "{protocol}: {body}");
+        }
+        assert!(proxy.metric("edgekit_proxy_retries_total") > 0, "{protocol}");
+    }
+}
+
 /// A server of HTTP/2 by hand: `answer` is given each whole request's number, its stream and its head.
 pub(super) fn server(answer: impl Fn(&mut TcpStream, u32, &[u8]) + Send + Sync + 'static) -> Origin {
     Origin::new(move |stream| {

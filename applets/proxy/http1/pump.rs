@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use super::chunked::Chunked;
 use super::fault::Fault;
 use super::field::Lines;
-use super::outgoing::Outgoing;
+use super::outgoing::{self, Outgoing};
 use super::request::BodyKind;
 use super::trailers;
 use crate::buffer::Buffer;
@@ -99,6 +99,17 @@ impl Pump {
         self.trails = trails && self.chunked_out;
     }
 
+    /// Puts a body that is all here behind the head in [`Pump::out`]: both can be sent again.
+    pub fn keep(&mut self, payload: &[u8], trailers: Vec<u8>, chunked: bool) {
+        self.trailers = trailers;
+        if !chunked {
+            self.out.head.extend_from_slice(payload);
+            return;
+        }
+        outgoing::chunk(&mut self.out.head, payload);
+        trailers::end(&mut self.out.head, &trailers::read(&self.trailers).unwrap_or_default());
+    }
+
     /// True once all has come and all is written.
     pub fn is_done(&self) -> bool {
         matches!(self.body, Body::Over) && self.out.is_empty()
@@ -177,7 +188,8 @@ impl Pump {
     fn told<S: Wire>(&mut self, source: &mut S) -> Option<Box<Lines>> {
         match self.trailers.is_empty() {
             true => source.trailers().and_then(trailers::allowed),
-            false => trailers::read(&std::mem::take(&mut self.trailers)),
+            // They stay: what is kept may be sent again.
+            false => trailers::read(&self.trailers),
         }
     }
 

@@ -80,6 +80,14 @@ pub(super) fn read(text: &[u8]) -> Option<Box<Lines>> {
     allowed(lines)
 }
 
+/// The lines that [`read`] reads.
+pub(super) fn text(out: &mut Vec<u8>, lines: &Lines) {
+    for field in &lines.fields {
+        let (name, value) = (field.name.of(&lines.bytes), field.value.of(&lines.bytes));
+        super::write::parts(out, &[name, b":", value, b"\n"]);
+    }
+}
+
 /// Writes what ends a chunked body: the last chunk, and these lines.
 pub(super) fn end(out: &mut Vec<u8>, lines: &Lines) {
     out.extend_from_slice(b"0\r\n");
@@ -94,8 +102,10 @@ mod tests {
     use super::*;
 
     fn through(text: &str) -> Option<String> {
-        let mut out = Vec::new();
-        end(&mut out, &*read(text.as_bytes())?);
+        let (mut out, mut again) = (Vec::new(), Vec::new());
+        let lines = read(text.as_bytes())?;
+        super::text(&mut again, &lines);
+        end(&mut out, &*read(&again)?);
         Some(String::from_utf8(out).unwrap())
     }
 
