@@ -40,12 +40,16 @@ edgekit_core::config! {
         restart drain_timeout: Duration = "30s", in "0s"..="7d";
         /// Memory the process may hold; at its end requests are refused rather than more taken
         live max_rss: Option<Size>, in "8MiB"..="1TiB", like "64MiB";
+        /// Where Prometheus may ask for the metrics, at /metrics, without TLS or password; nowhere without
+        restart metrics_listen: Option<SocketAddr>, like "127.0.0.1:9100";
         /// A line for each request
         live access_log: AccessLog;
         /// Which requests are followed through several servers
         live tracing: Tracing;
         /// Files of Lua hooks, asked in this order: edgekit-rules(7)
         live hooks: Option<Vec<PathBuf>>, like ["/etc/edgekit/hooks/site.luau"];
+        /// Programs that hooks may start by exec, as they name them; none without
+        live hook_programs: Option<Vec<PathBuf>>, like ["/usr/local/bin/alarm"];
         /// Bodies for those of them that ask
         live hook_body: HookBody;
     }

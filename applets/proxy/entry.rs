@@ -129,6 +129,7 @@ fn run(
     let mut settings = Settings::new("proxy");
     settings.instance = instance;
     settings.drain = good.config.drain_timeout;
+    settings.metrics = good.config.metrics_listen;
     settings.control = has_socket.then(|| Paths::process().run);
     let workers = workers(&good.config);
     let addresses: Vec<_> = good

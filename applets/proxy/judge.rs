@@ -8,6 +8,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::hooks::Deeds;
 use crate::http1::Field;
 use crate::log::Line;
 use crate::peer::Peer;
@@ -127,8 +128,8 @@ pub trait Judge {
 
 /// Makes the judges of all workers.
 pub trait Make: Send + Sync {
-    /// One, for the calling thread; none if it cannot be made, which is logged.
-    fn judge(&self) -> Option<Rc<dyn Judge>>;
+    /// One, for the calling thread, that has done by `deeds` what takes time; none if it cannot be made, which is logged.
+    fn judge(&self, deeds: &Deeds) -> Option<Rc<dyn Judge>>;
 }
 
 /// What a snapshot holds of them: compared by identity.

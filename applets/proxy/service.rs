@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::config::{self, Config, Spoken};
 use crate::health::States;
-use crate::hooks::{self, Hooked};
+use crate::hooks::{self, Deeds, Hooked};
 use crate::names::Names;
 use crate::objective::{self, Objectives};
 use crate::resilience::{self, Budgets, Memory, RateStates};
@@ -193,11 +193,12 @@ impl Proxy {
         // What was opened is so, whatever the file says by now.
         let is_udp = |name: &&Name| scope.ports().udp(&port(name)).is_ok();
         self.datagrams = self.names.iter().filter(is_udp).cloned().collect();
-        let (access_log, tracing, max_rss, resources) = {
+        let (access_log, tracing, max_rss, programs, resources) = {
             let mut good = self.good();
             std::mem::take(&mut good.said).iter().for_each(Report::log);
-            let Config { access_log, tracing, max_rss, .. } = &good.config;
-            (access_log.clone(), tracing.clone(), *max_rss, self.resources(&good, None))
+            let Config { access_log, tracing, max_rss, hook_programs, .. } = &good.config;
+            let programs = hook_programs.clone();
+            (access_log.clone(), tracing.clone(), *max_rss, programs, self.resources(&good, None))
         };
         let (traces, exporter) = Traces::new(scope.metrics().clone());
         if let Some((&HANDED, tickets)) = self.inherited.split_first() {
@@ -218,6 +219,7 @@ impl Proxy {
             memory: Memory::default(),
             log: sink,
             traces,
+            deeds: Deeds::new(scope),
             open: AtomicUsize::new(0),
             most_open: most_open(),
         });
@@ -229,6 +231,7 @@ impl Proxy {
         shared.log.open(&access_log).await?;
         let collector = traces::collector(&tracing, scope.resolver().clone(), shared.clock.clone()).await?;
         shared.traces.follow(&tracing, collector);
+        shared.deeds.allow(programs.as_deref());
         shared.memory.limit(max_rss.map(|size| size.0));
         let (reloads, receiver) = watch::channel(());
         let mut names = Names::new(scope.resolver().clone(), shared.clone(), receiver);
@@ -298,6 +301,7 @@ impl Proxy {
         let collector = traces::collector(tracing, running.resolver.clone(), running.clock.clone()).await?;
         running.shared.log.open(&good.config.access_log).await?;
         running.shared.traces.follow(tracing, collector);
+        running.shared.deeds.allow(good.config.hook_programs.as_deref());
         running.shared.memory.limit(good.config.max_rss.map(|size| size.0));
         let before = running.shared.snapshot.get();
         let resources = self.resources(&good, Some(before.resources()));

@@ -2,6 +2,7 @@
 //!
 //! Neighbours: `entry` loads it, `settings` turns it into the words of the engine, `service` reloads what is live.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ edgekit_core::config! {
         restart topics: Vec<String> = ["trace.*", "proxy.*", "cert.*", "shadow.*", "ota.*", "app.*"];
         /// What rules may ask for; a rule that declares more is refused at load
         restart grants: Vec<Grant> = ["log", "metric", "publish", "shadow", "shared"];
+        /// Where Prometheus may ask for the metrics, at /metrics, without TLS or password; nowhere without
+        restart metrics_listen: Option<SocketAddr>, like "127.0.0.1:9100";
         /// Programs that rules may run
         live exec: Exec;
         /// Calls that rules may make

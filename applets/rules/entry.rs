@@ -131,6 +131,7 @@ fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     let config: config::Rules = loaded.get()?;
     let instance = cli::text(sub, cli::INSTANCE).map(str::to_owned);
     let mut settings = Settings::new(service::NAME);
+    settings.metrics = config.metrics_listen;
     settings.control = Some(places.run.clone());
     settings.instance.clone_from(&instance);
     if let Some(drain) = cli::text(sub, "drain") {

@@ -1,10 +1,12 @@
 //! Lua in the way of a request.
 
 use std::fs;
-use std::process::Command;
+use std::os::unix::net::UnixListener;
+use std::process::{Child, Command, Stdio};
 
 use super::daemon::Proxy;
 use super::origin::Origin;
+use super::world::until;
 use crate::harness::{Scratch, binary, say};
 
 /// A proxy before `origin` with one script.
@@ -207,7 +209,7 @@ fn a_fault_in_a_script_changes_nothing_that_runs() {
         ("local x = 1", "hooks.luau:1: it declares no hook"),
         (
             "hook { name = \"h\", on = \"proxy.log\", capabilities = { \"exec\" }, run = function() end }",
-            "hooks of the proxy may declare log and shared",
+            "hooks of the proxy may declare log, metric, publish and shared",
         ),
     ] {
         fs::write(&file, wrong).unwrap();
@@ -335,4 +337,111 @@ end"#;
     client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
     let (_, answer) = client.answer();
     assert!(answer.contains("x-size: 3\r\n") && answer.ends_with("\r\n\r\n<abc>"), "{answer}");
+}
+
+/// The rules service beside a proxy, on one rule; killed when the test ends.
+struct Rules(Child);
+
+impl Rules {
+    fn beside(proxy: &Proxy, rule: &str) -> Rules {
+        let place = &proxy.scratch;
+        let folder = place.join("rules");
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("site.luau"), rule).expect("a rule");
+        fs::write(place.join("rules.toml"), format!("folder = {folder:?}\n")).expect("a file");
+        let mut command = Command::new(binary());
+        command.args(["rules", "run"]);
+        for folder in ["CONFIGURATION_DIRECTORY", "STATE_DIRECTORY", "RUNTIME_DIRECTORY"] {
+            command.env(folder, place.path());
+        }
+        let log = fs::File::create(place.join("rules.log")).expect("a log");
+        let rules = Rules(command.stdin(Stdio::null()).stderr(log).spawn().expect("it starts"));
+        until("the rules service listens", || place.join("rules.bus").exists());
+        rules
+    }
+}
+
+impl Drop for Rules {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn what_hooks_want_done_is_done() {
+    let origin = Origin::mirror();
+    let place = Scratch::new();
+    let mark = place.join("mark");
+    let script = format!(
+        r#"hook {{ name = "deeds", on = "proxy.request", capabilities = {{ "metric", "publish", "exec" }},
+    run = function(event)
+        metric.count("asked", 2, {{ path = event.path }})
+        metric.gauge("level", -3)
+        publish("app.asked", {{ path = event.path }})
+        exec {{ "/bin/touch", {:?} }}
+        exec {{ "/bin/false" }}
+    end }}"#,
+        mark.display()
+    );
+    fs::write(place.join("hooks.luau"), script).expect("a script");
+    let text = |programs: &str| {
+        format!(
+            "hooks = [{:?}]\n{programs}\n[listener.web]\naddress = \"127.0.0.1:0\"\n[cluster.app]\n\
+             endpoints = [\"{}\"]\n[route.all]\ncluster = \"app\"\n",
+            place.join("hooks.luau"),
+            origin.address
+        )
+    };
+    let proxy = Proxy::whole(&text("hook_programs = [\"/bin/touch\"]"));
+    let actions = |action: &str, outcome: &str| {
+        let labels = format!("{{action=\"{action}\",outcome=\"{outcome}\"}}");
+        proxy.metric(&format!("edgekit_proxy_hook_actions_total{labels}"))
+    };
+    assert!(get(&proxy, "/a").starts_with("HTTP/1.1 200 "));
+    until("the numbers are kept", || proxy.metric("hook_asked_total{path=\"/a\"}") == 2);
+    assert!(proxy.metrics().contains("\nhook_level -3\n"), "{}", proxy.metrics());
+    until("what is allowed is run", || mark.exists() && actions("exec", "done") == 1);
+    // Nobody takes events, and one of the programs is not allowed.
+    until("failures are counted", || actions("publish", "failed") == 1 && actions("exec", "failed") == 1);
+    assert!(proxy.log().contains("'/bin/false' is not in 'hook_programs'"), "{}", proxy.log());
+
+    let rule = r#"rule { name = "seen", inputs = { "app.asked" }, capabilities = { "log" },
+        on = function(event) log.warn(`seen {event.path}`) end }"#;
+    let _rules = Rules::beside(&proxy, rule);
+    assert!(get(&proxy, "/b").starts_with("HTTP/1.1 200 "));
+    until("a rule has heard of it", || {
+        fs::read_to_string(proxy.scratch.join("rules.log")).is_ok_and(|log| log.contains("seen /b"))
+    });
+    until("and it is counted", || actions("publish", "done") == 1);
+
+    // What is granted no more cannot be asked for.
+    fs::write(proxy.scratch.join("proxy.toml"), text("")).expect("a file");
+    let said = proxy.reload();
+    assert_ne!(said.code, Some(0));
+    assert!(format!("{said:?}").contains("exec with hook_programs"), "{said:?}");
+    assert!(get(&proxy, "/c").starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn more_than_can_be_done_is_lost_and_counted() {
+    let origin = Origin::mirror();
+    let script = r#"hook { name = "many", on = "proxy.request", capabilities = { "publish" }, run = function(event)
+        for number = 1, 200 do publish("much", { number = number }) end
+    end }"#;
+    let (proxy, _place) = hooked(&origin, script, "");
+    // Takes what comes, and answers nobody.
+    let bus = UnixListener::bind(proxy.scratch.join("rules.bus")).expect("a bus");
+    let mut client = proxy.client();
+    for _ in 0..60 {
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.answer().0, 200);
+    }
+    until("some are lost", || {
+        proxy
+            .metrics()
+            .lines()
+            .any(|line| line.starts_with("edgekit_proxy_hook_actions_total") && line.contains("lost"))
+    });
+    drop(bus);
 }

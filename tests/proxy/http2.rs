@@ -65,20 +65,20 @@ impl Client {
     }
 
     /// Asks with fields behind the usual ones.
-    fn ask(&mut self, stream: u32, method: &str, path: &str, more: &[(&str, &str)], flags: u8) {
+    pub(super) fn ask(&mut self, stream: u32, method: &str, path: &str, more: &[(&str, &str)], flags: u8) {
         let usual = [(":method", method), (":scheme", "http"), (":path", path), (":authority", "a")];
         let block: Vec<u8> = usual.iter().chain(more).flat_map(|(name, value)| field(name, value)).collect();
         self.send(HEADERS, flags | END_HEADERS, stream, &block);
     }
 
     /// The next frame; none at the end.
-    fn next(&mut self) -> Option<Frame> {
+    pub(super) fn next(&mut self) -> Option<Frame> {
         Frame::read(&mut self.stream)
     }
 
     /// The next frame of this kind.
     #[track_caller]
-    fn frame(&mut self, kind: u8) -> Frame {
+    pub(super) fn frame(&mut self, kind: u8) -> Frame {
         loop {
             let frame = self.next().expect("it does not end yet");
             if frame.kind == kind {
@@ -89,7 +89,7 @@ impl Client {
 
     /// The block of the answer's head, its body and its trailers' block, once it is whole.
     #[track_caller]
-    fn answer(&mut self, stream: u32) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+    pub(super) fn answer(&mut self, stream: u32) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
         let (mut heads, mut body) = (Vec::new(), Vec::new());
         loop {
             let frame = self.next().expect("it does not end yet");
@@ -133,7 +133,7 @@ impl Client {
     }
 
     /// The code of GOAWAY, or of the reset of `stream`.
-    fn fate(&mut self, stream: u32) -> Option<(u8, u32)> {
+    pub(super) fn fate(&mut self, stream: u32) -> Option<(u8, u32)> {
         loop {
             let frame = self.next()?;
             let code = |at: usize| u32::from_be_bytes(frame.payload[at..at + 4].try_into().unwrap());
@@ -152,7 +152,7 @@ pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
 }
 
 /// A field as it is, in no table.
-fn field(name: &str, value: &str) -> Vec<u8> {
+pub(super) fn field(name: &str, value: &str) -> Vec<u8> {
     field_of(name.as_bytes(), value.as_bytes())
 }
 
@@ -166,12 +166,12 @@ pub(super) fn field_of(name: &[u8], value: &[u8]) -> Vec<u8> {
     [vec![0], text(name), text(value)].concat()
 }
 
-fn has(block: &[u8], text: &str) -> bool {
+pub(super) fn has(block: &[u8], text: &str) -> bool {
     find(block, text.as_bytes()).is_some()
 }
 
 /// `:status: 200` from the static table.
-const OK: u8 = 0x88;
+pub(super) const OK: u8 = 0x88;
 
 #[test]
 fn many_streams_share_a_connection() {
@@ -508,8 +508,55 @@ fn a_listener_may_speak_one_protocol() {
     assert!(proxy.exchange(PREFACE).starts_with("HTTP/1.1 505 "));
 }
 
+#[test]
+fn a_broken_preface_is_answered_as_http2_demands() {
+    let proxy = Proxy::with("[route.all]\nstatus = 200\nbody = \"well\"\n");
+    for broken in [
+        "INVALID CONNECTION PREFACE\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n",
+        "PRI * HTTP/2.0\r\nHost: a\r\n\r\n",
+        "PRI * HTTP/2.0\n\nSM\n\n",
+        "PRI * HTTP/2.1\r\n\r\nSM\r\n\r\n",
+    ] {
+        let mut client = Client { stream: proxy.client().stream };
+        client.stream.write_all(broken.as_bytes()).unwrap();
+        assert_eq!(client.fate(0), Some((GOAWAY, 1)), "{broken:?}");
+        assert!(client.next().is_none(), "{broken:?}");
+    }
+    let asked = proxy.exchange(b"GET / HTTP/2.0\r\nHost: a\r\n\r\n");
+    assert!(asked.starts_with("HTTP/1.1 505 "), "{asked}");
+}
+
+#[test]
+fn a_streamed_body_that_is_all_here_is_sent_again() {
+    let (mirror, ill) = (Origin::mirror(), Proxy::with("[route.all]\nstatus = 503\nbody = \"ill\"\n"));
+    let well = Proxy::to(mirror.address);
+    for protocol in ["http/1.1", "h2"] {
+        let proxy = Proxy::with(&format!(
+            "[cluster.app]\nprotocol = \"{protocol}\"\nendpoints = [\"{}\", \"{}\"]\n[route.all]\ncluster = \"app\"\n\
+             retry = {{ on = [\"5xx\"], attempts = 1, backoff = \"1ms\", budget_least = 1000 }}\n",
+            ill.address, well.address
+        ));
+        let mut client = Client::of(proxy.address);
+        for id in (1..20).step_by(2) {
+            let usual = [(":method", "PUT"), (":scheme", "http"), (":path", "/"), (":authority", "a")];
+            let block: Vec<u8> = usual.iter().flat_map(|(name, value)| field(name, value)).collect();
+            let all = [
+                frame(HEADERS, END_HEADERS, id, &block),
+                frame(DATA, 0, id, b"bo"),
+                frame(DATA, END_STREAM, id, b"dy"),
+            ];
+            client.stream.write_all(&all.concat()).unwrap();
+            let (head, body, _) = client.answer(id);
+            let body = String::from_utf8_lossy(&body);
+            assert!(head[0] == OK && body.ends_with("\r\n\r\n4\r\nbody\r\n0\r\n\r\n"), "{protocol}: {body}");
+        }
+        assert!(proxy.metric("edgekit_proxy_retries_total") > 0, "{protocol}");
+    }
+}
+
 /// A server of HTTP/2 by hand: `answer` is given each whole request's number, its stream and its head.
-fn server(answer: impl Fn(&mut TcpStream, u32, &[u8]) + Send + Sync + 'static) -> Origin {
+pub(super) fn server(answer: impl Fn(&mut TcpStream, u32, &[u8]) + Send + Sync + 'static) -> Origin {
     Origin::new(move |stream| {
         let mut client = Client { stream };
         let mut preface = [0; 24];
@@ -532,7 +579,7 @@ fn server(answer: impl Fn(&mut TcpStream, u32, &[u8]) + Send + Sync + 'static) -
     })
 }
 
-fn to_http2(origin: &Origin) -> Proxy {
+pub(super) fn to_http2(origin: &Origin) -> Proxy {
     Proxy::with(&format!(
         "[cluster.app]\nprotocol = \"h2\"\nendpoints = [\"{}\"]\n[route.all]\ncluster = \"app\"\n",
         origin.address

@@ -20,6 +20,7 @@ mod routing;
 mod seeing;
 mod tls;
 mod traces;
+mod trailers;
 mod udp;
 mod upgrade;
 mod world;

@@ -66,6 +66,21 @@ fn another_endpoint_is_tried() {
         let (status, body) = ask(&mut client, "PUT /x", "Content-Length: 4\r\n\r\nbody");
         assert!(status == 200 && body.ends_with("\r\n\r\nbody"), "{status} {body}");
     }
+    // As is one in chunks, whose end came with its head, with what follows it.
+    for _ in 0..10 {
+        client.send(b"PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nbo\r\n2;x\r\ndy\r\n0\r\n\r\n");
+        let (status, body) = client.answer();
+        assert!(status == 200 && body.ends_with("\r\n\r\n4\r\nbody\r\n0\r\n\r\n"), "{status} {body}");
+    }
+    // One that is not all here goes as it comes, to one server.
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        client.send(b"PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nbo\r\n");
+        std::thread::sleep(Duration::from_millis(50));
+        client.send(b"2\r\ndy\r\n0\r\n\r\n");
+        statuses.push(client.answer().0);
+    }
+    assert!(statuses.contains(&503) && statuses.contains(&200), "{statuses:?}");
     // And a POST is not.
     let posts = (0..10).filter(|_| ask(&mut client, "POST /x", "Content-Length: 4\r\n\r\nbody").0 == 503);
     assert_eq!(posts.count(), 5);

@@ -1,6 +1,7 @@
 //! What operators see: lines of their own making, and numbers as they change.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,7 +9,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::daemon::Proxy;
-use super::origin::Origin;
+use super::origin::{Origin, PATIENCE};
+use super::world::until;
 use crate::harness::{Scratch, binary, say};
 
 fn top(proxy: &Proxy, words: &[&str]) -> crate::harness::Said {
@@ -121,4 +123,68 @@ fn lines_are_as_a_template_says_and_a_reload_brings_another() {
     let value: serde_json::Value = serde_json::from_str(json[0]).unwrap();
     assert_eq!(value, serde_json::json!({ "m": "GET", "p": "/a", "id": "\"7\"", "s": 200 }));
     assert_eq!(plain, [format!("$ h b {} -", origin.address)]);
+}
+
+/// The body of an answer over TCP, with its status.
+fn ask_at(address: SocketAddr, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("it accepts");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
+    (status, body.to_owned())
+}
+
+#[test]
+fn prometheus_may_ask_over_tcp_and_nobody_may_do_more() {
+    let origin = Origin::mirror();
+    let text = format!(
+        "metrics_listen = \"127.0.0.1:0\"\n[listener.web]\naddress = \"127.0.0.1:0\"\n[cluster.app]\n\
+         endpoints = [\"{}\"]\n[route.all]\ncluster = \"app\"\n",
+        origin.address
+    );
+    let proxy = Proxy::whole(&text);
+    let log = proxy.log();
+    let line = log.lines().find(|line| line.contains(" metrics ")).unwrap_or_else(|| panic!("{log}"));
+    let (_, address) = line.split_once("address=").expect("an address");
+    let address = address.split_whitespace().next().and_then(|word| word.trim_matches('"').parse().ok());
+    let address = address.expect("an address");
+
+    let mut client = proxy.client();
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.answer().0, 200);
+    // As Prometheus asks.
+    let scrape = "GET /metrics HTTP/1.1\r\nHost: box:9100\r\nUser-Agent: Prometheus/3.5.0\r\n\
+                  Accept: application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\n\
+                  Accept-Encoding: gzip\r\nX-Prometheus-Scrape-Timeout-Seconds: 10\r\n\r\n";
+    until("the request is counted", || {
+        let (status, body) = ask_at(address, scrape);
+        assert_eq!(status, 200);
+        body.contains("\nedgekit_proxy_requests_total{route=\"all\"") && body.ends_with('\n')
+    });
+    for (what, wanted) in [
+        ("GET /status", 404),
+        ("POST /drain", 404),
+        ("PUT /log-level", 404),
+        ("POST /metrics", 405),
+        ("get /", 400),
+    ] {
+        let (status, _) = ask_at(address, &format!("{what} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_eq!(status, wanted, "{what}");
+    }
+    let (status, _) = ask_at(address, &format!("GET /metrics HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(9000)));
+    assert_eq!(status, 431);
+
+    // Who says nothing, or takes nothing, holds up nobody for long.
+    let _silent: Vec<TcpStream> = (0..4).map(|_| TcpStream::connect(address).expect("it accepts")).collect();
+    assert_eq!(ask_at(address, scrape).0, 200);
+
+    // The process that takes over answers as well, and has not forgotten.
+    let said = proxy.upgrade(&[]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    until("the process after it answers", || {
+        ask_at(address, scrape).1.contains("requests_total{route=\"all\"")
+    });
 }

@@ -1,7 +1,10 @@
 //! In a build without rules: a file that names hooks is refused.
 
+use std::path::PathBuf;
+
 use edgekit_core::Clock;
 use edgekit_core::config::{Loaded, Problems};
+use edgekit_rt::Scope;
 
 use crate::config::Config;
 use crate::judge::Source;
@@ -15,6 +18,18 @@ impl Hooked {
     pub(crate) fn source(&self) -> Source {
         match *self {}
     }
+}
+
+/// Nobody wants anything done.
+#[derive(Clone)]
+pub struct Deeds;
+
+impl Deeds {
+    pub(crate) fn new(_: &Scope) -> Deeds {
+        Deeds
+    }
+
+    pub(crate) fn allow(&self, _: Option<&[PathBuf]>) {}
 }
 
 /// Refuses them.

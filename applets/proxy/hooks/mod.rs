@@ -2,10 +2,12 @@
 //!
 //! The files are read, compiled and tried once (`source`); each worker opens a VM of its own with them and asks its
 //! hooks in the order of the files, until one refuses. A hook that fails, is late, or changes what nobody may change
-//! lets the request go on unless it says `fail = "closed"`; each kind of failure is logged once a hook. Scripts
+//! lets the request go on unless it says `fail = "closed"`; each kind of failure is logged once a hook. What hooks
+//! want done is offered to `deeds` after the verdict, and nobody waits for it. Scripts
 //! written for Envoy run by `envoy.luau`. This room is only built with the feature `hooks`. Neighbours: `judge.rs` is
 //! the contract, `edgekit_rules` the sandbox.
 
+mod deeds;
 mod schema;
 mod source;
 mod values;
@@ -15,6 +17,7 @@ use std::collections::BTreeSet;
 
 use edgekit_rules::{Action, Fault, Hook, Level, Ref, Value, Verdict, log_line};
 
+pub(crate) use deeds::Deeds;
 pub(crate) use source::{Hooked, load};
 
 use crate::judge::{Bodies, Changes, Judge, Point, Request, Response, Ruling};
@@ -31,6 +34,7 @@ pub(super) struct Hooks {
     response_body: RefCell<Asked>,
     log: RefCell<Asked>,
     bodies: Option<Bodies>,
+    deeds: Option<Deeds>,
 }
 
 /// Those of one point.
@@ -55,12 +59,13 @@ impl Asked {
     fn ask(
         &mut self,
         fields: &[Ref<'_>],
+        deeds: Option<&Deeds>,
         mut with: impl FnMut(Vec<(edgekit_rules::Str, Value)>) -> Result<(), String>,
     ) -> bool {
         let Asked { hooks, actions, told, .. } = self;
         for (at, hook) in hooks.iter_mut().enumerate() {
             let verdict = hook.call(fields, actions);
-            actions.drain(..).for_each(carry_out);
+            actions.drain(..).for_each(|action| carry_out(action, deeds));
             if let Some(fault) = hook.take_fault() {
                 Asked::tell(told, at, &fault);
             }
@@ -88,15 +93,22 @@ impl Asked {
     }
 }
 
-/// Does what a hook wants done. What else it may want is never granted, so that a script that declares it is not
-/// loaded.
-fn carry_out(action: Action) {
-    if let Action::Log { level, text, fields } = action {
-        let text = log_line(&text, &fields);
-        match level {
-            Level::Info => tracing::info!(target: "hook", "{text}"),
-            Level::Warn => tracing::warn!(target: "hook", "{text}"),
-            Level::Error => tracing::error!(target: "hook", "{text}"),
+/// Does what a hook wants done: says a line at once, and has all else done elsewhere.
+fn carry_out(action: Action, deeds: Option<&Deeds>) {
+    match action {
+        Action::Log { level, text, fields } => {
+            let text = log_line(&text, &fields);
+            match level {
+                Level::Info => tracing::info!(target: "hook", "{text}"),
+                Level::Warn => tracing::warn!(target: "hook", "{text}"),
+                Level::Error => tracing::error!(target: "hook", "{text}"),
+            }
+        }
+        // Without them the files are only tried, and no hook is asked.
+        other => {
+            if let Some(deeds) = deeds {
+                deeds.offer(other);
+            }
         }
     }
 }
@@ -114,7 +126,13 @@ fn text(bytes: &[u8]) -> Ref<'_> {
 
 impl Hooks {
     /// Asks about a request, with its body where bodies are asked about.
-    fn asked_for(hooks: &RefCell<Asked>, request: &Request<'_>, point: Point, body: Option<&[u8]>) -> Ruling {
+    fn asked_for(
+        &self,
+        hooks: &RefCell<Asked>,
+        request: &Request<'_>,
+        point: Point,
+        body: Option<&[u8]>,
+    ) -> Ruling {
         let mut asked = hooks.borrow_mut();
         let mut head = std::mem::take(&mut asked.head);
         values::lines(&mut head, request.head);
@@ -134,13 +152,16 @@ impl Hooks {
         ];
         let fields = &fields[..fields.len() - usize::from(body.is_none())];
         let mut all: Option<Box<Changes>> = None;
-        let goes_on = asked.ask(fields, |fields| values::add(all.get_or_insert_default(), fields, point));
+        let goes_on = asked.ask(fields, self.deeds.as_ref(), |fields| {
+            values::add(all.get_or_insert_default(), fields, point)
+        });
         asked.head = head;
         ruling(goes_on, all)
     }
 
     /// Asks about an answer in the same way.
     fn answered(
+        &self,
         hooks: &RefCell<Asked>,
         response: &Response<'_>,
         point: Point,
@@ -160,7 +181,9 @@ impl Hooks {
         ];
         let fields = &fields[..fields.len() - usize::from(body.is_none())];
         let mut all: Option<Box<Changes>> = None;
-        let goes_on = asked.ask(fields, |fields| values::add(all.get_or_insert_default(), fields, point));
+        let goes_on = asked.ask(fields, self.deeds.as_ref(), |fields| {
+            values::add(all.get_or_insert_default(), fields, point)
+        });
         asked.head = head;
         ruling(goes_on, all)
     }
@@ -183,23 +206,23 @@ impl Judge for Hooks {
         let (secure, name, identity) = secured(peer);
         let identity = identity.as_deref().map_or(Ref::Nil, Ref::from);
         let fields = [Ref::from(&*peer.text), Ref::from(listener), Ref::Bool(secure), name, identity];
-        self.connection.borrow_mut().ask(&fields, |_| Ok(()))
+        self.connection.borrow_mut().ask(&fields, self.deeds.as_ref(), |_| Ok(()))
     }
 
     fn request(&self, request: &Request<'_>) -> Ruling {
-        Hooks::asked_for(&self.request, request, Point::Request, None)
+        self.asked_for(&self.request, request, Point::Request, None)
     }
 
     fn request_body(&self, request: &Request<'_>, body: &[u8]) -> Ruling {
-        Hooks::asked_for(&self.request_body, request, Point::RequestBody, Some(body))
+        self.asked_for(&self.request_body, request, Point::RequestBody, Some(body))
     }
 
     fn response(&self, response: &Response<'_>) -> Ruling {
-        Hooks::answered(&self.response, response, Point::Response, None)
+        self.answered(&self.response, response, Point::Response, None)
     }
 
     fn response_body(&self, response: &Response<'_>, body: &[u8]) -> Ruling {
-        Hooks::answered(&self.response_body, response, Point::ResponseBody, Some(body))
+        self.answered(&self.response_body, response, Point::ResponseBody, Some(body))
     }
 
     fn bodies(&self) -> Bodies {
@@ -222,7 +245,7 @@ impl Judge for Hooks {
             text(line.endpoint),
             Ref::from(line.fault),
         ];
-        self.log.borrow_mut().ask(&fields, |_| Ok(()))
+        self.log.borrow_mut().ask(&fields, self.deeds.as_ref(), |_| Ok(()))
     }
 }
 

@@ -10,20 +10,25 @@ use edgekit_rules::{
     Capability, Compiled, Declared, Fault, FaultKind, Grants, Hook, Limits, MAX_SCRIPT, Script, Shared, Vm,
 };
 
-use super::{Hooks, schema};
+use super::{Deeds, Hooks, schema};
 use crate::config::{Config, HookBody, Over};
 use crate::judge::{Bodies, Judge, Make, Source};
 
 /// Added to a script that has functions in Envoy's names.
 const ENVOY: &str = include_str!("envoy.luau");
-/// Hooks may log, and share values between workers. What else they might want is a rule's business.
-const GRANTS: Grants = Grants::NONE.with(Capability::Log).with(Capability::Shared);
+/// What hooks may ask for in any case: what neither starts nor calls anything.
+const GRANTS: Grants = Grants::NONE
+    .with(Capability::Log)
+    .with(Capability::Metric)
+    .with(Capability::Publish)
+    .with(Capability::Shared);
 
 /// Scripts that were tried.
 struct Files {
     texts: Vec<(PathBuf, String)>,
     compiled: Vec<Compiled>,
     bodies: Bodies,
+    grants: Grants,
     clock: Clock,
     /// Between workers, and over reloads.
     shared: Arc<Shared>,
@@ -42,6 +47,8 @@ pub(crate) fn load(
     let paths = config.hooks.as_deref().unwrap_or_default();
     let HookBody { max, over } = &config.hook_body;
     let bodies = Bodies { most: max.0, passes: *over == Over::Pass };
+    let may_start = config.hook_programs.as_ref().is_some_and(|programs| !programs.is_empty());
+    let grants = if may_start { GRANTS.with(Capability::Exec) } else { GRANTS };
     let (mut texts, mut problems) = (Vec::new(), Problems::default());
     for path in paths {
         match read(path) {
@@ -52,7 +59,9 @@ pub(crate) fn load(
             }
         }
     }
-    if let Some(before) = before.filter(|before| before.0.texts == texts && before.0.bodies == bodies) {
+    let is_same =
+        |before: &&Hooked| before.0.texts == texts && before.0.bodies == bodies && before.0.grants == grants;
+    if let Some(before) = before.filter(is_same) {
         return problems.or(Some(before.clone()));
     }
     let shared = before.map_or_else(Arc::default, |before| before.0.shared.clone());
@@ -65,11 +74,13 @@ pub(crate) fn load(
     }
     problems.or(())?;
     let (files, mut problems) =
-        (Files { texts, compiled, bodies, clock: clock.clone(), shared }, Problems::default());
-    if let Err(fault) = files.open() {
+        (Files { texts, compiled, bodies, grants, clock: clock.clone(), shared }, Problems::default());
+    if let Err(fault) = files.open(None) {
         let problem = Problem::new(fault.to_string());
         problems.push(match fault.kind {
-            FaultKind::Capability => problem.hint("hooks of the proxy may declare log and shared"),
+            FaultKind::Capability => problem.hint(
+                "hooks of the proxy may declare log, metric, publish and shared; exec with hook_programs",
+            ),
             _ => problem,
         });
     }
@@ -108,10 +119,10 @@ impl Hooked {
 }
 
 impl Files {
-    /// A VM with the hooks of all files in it.
-    fn open(&self) -> Result<Hooks, Fault> {
-        let vm = Vm::new(Limits::default(), self.clock.clone(), self.shared.clone(), GRANTS)?;
-        let hooks = Hooks { bodies: Some(self.bodies), ..Hooks::default() };
+    /// A VM with the hooks of all files in it, and somebody who does what they want done.
+    fn open(&self, deeds: Option<&Deeds>) -> Result<Hooks, Fault> {
+        let vm = Vm::new(Limits::default(), self.clock.clone(), self.shared.clone(), self.grants)?;
+        let hooks = Hooks { bodies: Some(self.bodies), deeds: deeds.cloned(), ..Hooks::default() };
         for ((path, _), script) in self.texts.iter().zip(&self.compiled) {
             let declared = vm.load(script)?;
             if declared.is_empty() {
@@ -127,8 +138,8 @@ impl Files {
 }
 
 impl Make for Files {
-    fn judge(&self) -> Option<Rc<dyn Judge>> {
-        match self.open() {
+    fn judge(&self, deeds: &Deeds) -> Option<Rc<dyn Judge>> {
+        match self.open(Some(deeds)) {
             Ok(hooks) => Some(Rc::new(hooks)),
             Err(fault) => {
                 tracing::error!("a worker cannot open its hooks: {fault}");

@@ -1,7 +1,7 @@
 //! Chunks, read strictly and in place (RFC 9112 §7.1): the payload moves together, the framing goes.
 //!
 //! What is passed on is framed anew, so that no odd chunk of one side reaches the other. Extensions
-//! and trailers are read, bounded and left out.
+//! are read, bounded and left out, trailers handed on apart (`trailers.rs`).
 
 use super::fault::Fault;
 
@@ -62,6 +62,14 @@ impl Chunked {
     /// # Errors
     /// [`Fault::Chunk`] at the first byte that does not belong there.
     pub fn decode(&mut self, bytes: &mut [u8]) -> Result<Decoded, Fault> {
+        self.decode_with(bytes, &mut Vec::new())
+    }
+
+    /// The same; the trailers' lines are appended to `trailers`, each ended by LF.
+    ///
+    /// # Errors
+    /// As those of [`Chunked::decode`].
+    pub fn decode_with(&mut self, bytes: &mut [u8], trailers: &mut Vec<u8>) -> Result<Decoded, Fault> {
         let (mut read, mut payload) = (0, 0);
         while let Some(byte) = bytes.get(read).copied() {
             if self.at == At::Data {
@@ -78,6 +86,11 @@ impl Chunked {
                 continue;
             }
             self.at = self.step(byte)?;
+            match self.at {
+                At::TrailerName | At::Trailer => trailers.push(byte),
+                At::TrailerLf => trailers.push(b'\n'),
+                _ => {}
+            }
             read += 1;
             if self.at == At::End {
                 return Ok(Decoded { read, payload, end: true });
@@ -164,6 +177,20 @@ mod tests {
                 let (found, read, end) = decode(whole.as_bytes(), piece).unwrap();
                 assert_eq!((found.as_slice(), read, end), (payload.as_bytes(), text.len(), true), "{text:?}");
             }
+        }
+    }
+
+    #[test]
+    fn trailers_are_handed_on() {
+        let text = b"1\r\nx\r\n0\r\nX-A: b\tc\r\ny:\r\n\r\nGET /";
+        for piece in 1..text.len() {
+            let (mut chunked, mut trailers) = (Chunked::default(), Vec::new());
+            for bytes in text.chunks(piece) {
+                if chunked.decode_with(&mut bytes.to_vec(), &mut trailers).unwrap().end {
+                    break;
+                }
+            }
+            assert_eq!(trailers, b"X-A: b\tc\ny:\n", "{piece}");
         }
     }
 

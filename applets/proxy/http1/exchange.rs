@@ -314,6 +314,7 @@ impl<W: Asker> Session<'_, W> {
             None => {
                 answer.consume(head.length);
                 down.start(head.body, chunked, u64::MAX);
+                down.let_trail(asked.trailers);
             }
         }
         let mut moved = worker.timers.recent();

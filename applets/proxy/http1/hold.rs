@@ -1,19 +1,25 @@
 //! What a request waits for before it goes to a server: its turn, and its own body.
 //!
 //! A request that waits for its turn gives its buffers back and keeps only its own bytes. A small body
-//! is taken in whole where the route tries again, so that there is something to send again.
+//! is taken in whole where the route tries again, so that there is something to send again; one of unknown
+//! length only if all of it came with its head.
 
 use std::future::poll_fn;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::asker::Asker;
+use super::chunked::{Chunked, Decoded};
 use super::dial::Way;
 use super::fault::Fault;
 use super::request::{BodyKind, RequestHead};
 use super::session::Session;
+use super::trailers;
+use crate::buffer::Buffer;
+use crate::config::Protocol;
 use crate::resilience::{ShedPermit, Shedder};
 use crate::traces::Trace;
+use crate::wire::Wire;
 use crate::worker::Exchange;
 
 /// The longest body that is kept to be sent again: the rest of a buffer beside a head of usual size.
@@ -31,9 +37,12 @@ impl<W: Asker> Session<'_, W> {
             Some(_) => Box::pin(self.turn(way, head.body)).await?,
             None => None,
         };
-        let kept = way.retry.is_some()
-            && matches!(head.body, BodyKind::Length(_))
-            && Box::pin(self.keep_body(way, head)).await?;
+        let kept = match head.body {
+            _ if way.retry.is_none() => false,
+            BodyKind::Empty => false,
+            BodyKind::Length(_) => Box::pin(self.keep_body(way, head)).await?,
+            BodyKind::Chunked | BodyKind::UntilEnd => Box::pin(self.keep_stream(way, head.body)).await?,
+        };
         Ok((permit, kept))
     }
 
@@ -93,6 +102,53 @@ impl<W: Asker> Session<'_, W> {
         worker.cells().received.add(length as u64);
         Ok(true)
     }
+
+    /// Takes a small body of unknown length in, if all of it is here; false if it stays where it is. More
+    /// is never waited for: who streams may wait for an answer to what it has said so far.
+    async fn keep_stream(&mut self, way: &Way<'_>, body: BodyKind) -> Result<bool, Fault> {
+        let limit = way.listener.settings.max_body.map_or(KEPT_BODY, |size| size.0.min(KEPT_BODY));
+        let chunked = way.cluster.settings.protocol != Protocol::Http2;
+        let Exchange { inbound, up, .. } = &mut *self.exchange;
+        let (mut copy, mut trailers) = (Vec::new(), Vec::new());
+        let (read, payload) = if body == BodyKind::Chunked {
+            copy.extend_from_slice(inbound.filled());
+            // What is wrong with it is said where it is carried.
+            match Chunked::default().decode_with(&mut copy, &mut trailers) {
+                Ok(Decoded { read, payload, end: true }) => (read, payload),
+                _ => return Ok(false),
+            }
+        } else {
+            let over = poll_fn(|context| Poll::Ready(gather(context, self.client, inbound)));
+            if !over.await? {
+                return Ok(false);
+            }
+            if let Some(lines) = self.client.trailers() {
+                trailers::text(&mut trailers, &lines);
+            }
+            copy.extend_from_slice(inbound.filled());
+            (copy.len(), copy.len())
+        };
+        if payload as u64 > limit {
+            return Ok(false);
+        }
+        up.keep(&copy[..payload], trailers, chunked);
+        inbound.consume(read);
+        self.worker.cells().received.add(payload as u64);
+        Ok(true)
+    }
+}
+
+/// Takes over what a stream has brought, as far as it may be kept; true if it is over.
+fn gather<W: Wire>(context: &mut Context<'_>, client: &mut W, inbound: &mut Buffer) -> Result<bool, Fault> {
+    while inbound.filled().len() as u64 <= KEPT_BODY && !inbound.is_full() {
+        match client.poll_read(context, inbound.spare()) {
+            Poll::Pending => return Ok(false),
+            Poll::Ready(Ok(0)) => return Ok(true),
+            Poll::Ready(Ok(bytes)) => inbound.add(bytes),
+            Poll::Ready(Err(_)) => return Err(Fault::Truncated),
+        }
+    }
+    Ok(false)
 }
 
 /// What is kept of a request that waits.

@@ -2,7 +2,7 @@
 //!
 //! A request's way: `mod.rs` waits for bytes without a buffer, `session.rs` reads the head
 //! (`field.rs`, `request.rs`), asks the router, writes the head anew (`write.rs`) and gets a
-//! accepted; `exchange.rs` carries the body up (`pump.rs`, `chunked.rs`) while it waits for the
+//! accepted; `exchange.rs` carries the body up (`pump.rs`, `chunked.rs`, `trailers.rs`) while it waits for the
 //! answer (`response.rs`), and the answer down. Whatever two readers could understand differently is
 //! refused with a counted reason (`fault.rs`). `tunnel.rs` is what is left after an upgrade.
 
@@ -19,6 +19,7 @@ mod request;
 mod response;
 mod rewrite;
 mod session;
+mod trailers;
 pub(crate) mod tunnel;
 mod whole;
 mod write;

@@ -4,6 +4,9 @@ use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::task::{Context, Poll, ready};
 
+use super::field::Lines;
+use super::trailers;
+use super::write::parts;
 use crate::buffer::Buffer;
 use crate::wire::Wire;
 
@@ -85,6 +88,13 @@ impl Outgoing {
         self.total = self.head.len() + self.chunk_length + self.payload.len() + self.end.len();
     }
 
+    /// Adds what ends a chunked body that trailers follow. Only when all before it is written.
+    pub fn end(&mut self, trailers: &Lines) {
+        self.reset();
+        trailers::end(&mut self.head, trailers);
+        self.total = self.head.len();
+    }
+
     /// Writes until nothing is left. `buffer` is the one the payload was added from.
     ///
     /// # Errors
@@ -123,6 +133,16 @@ impl Outgoing {
         (self.chunk_length, self.payload, self.end) = (0, 0..0, b"");
         (self.sent, self.total) = (0, 0);
     }
+}
+
+/// Appends a chunk; no payload is none, as an empty one would be the last.
+pub(super) fn chunk(out: &mut Vec<u8>, payload: &[u8]) {
+    if payload.is_empty() {
+        return;
+    }
+    let mut line = [0; 18];
+    let length = hex(payload.len(), &mut line);
+    parts(out, &[&line[..length], payload, b"\r\n"]);
 }
 
 /// `length` as the line before a chunk; gives the line's length.

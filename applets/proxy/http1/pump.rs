@@ -7,8 +7,10 @@ use std::task::{Context, Poll, ready};
 
 use super::chunked::Chunked;
 use super::fault::Fault;
-use super::outgoing::Outgoing;
+use super::field::Lines;
+use super::outgoing::{self, Outgoing};
 use super::request::BodyKind;
+use super::trailers;
 use crate::buffer::Buffer;
 use crate::wire::Wire;
 
@@ -19,6 +21,8 @@ enum Body {
     Length(u64),
     Chunked(Chunked),
     UntilEnd,
+    /// All is here, and what it ends with waits to be written.
+    Trailers,
 }
 
 /// Why a message did not arrive whole.
@@ -39,6 +43,10 @@ pub struct Pump {
     pub out: Outgoing,
     body: Body,
     chunked_out: bool,
+    /// Whoever takes the chunks wants the trailers as well.
+    trails: bool,
+    /// Lines that followed a chunked body.
+    trailers: Vec<u8>,
     /// Bytes of the buffer that are done with once [`Pump::out`] is written.
     holds: usize,
     /// Payload that came so far.
@@ -54,6 +62,8 @@ impl Default for Pump {
             out: Outgoing::default(),
             body: Body::Over,
             chunked_out: false,
+            trails: false,
+            trailers: Vec::new(),
             holds: 0,
             carried: 0,
             limit: u64::MAX,
@@ -67,6 +77,7 @@ impl Pump {
     pub fn clear(&mut self) {
         self.out.clear();
         self.body = Body::Over;
+        self.trailers = Vec::new();
         (self.holds, self.carried, self.moved) = (0, 0, false);
     }
 
@@ -80,6 +91,23 @@ impl Pump {
             BodyKind::UntilEnd => Body::UntilEnd,
         };
         (self.chunked_out, self.limit, self.carried, self.holds) = (chunked_out, limit, 0, 0);
+        self.trails = false;
+    }
+
+    /// Lets trailers follow, should the message go out in chunks.
+    pub fn let_trail(&mut self, trails: bool) {
+        self.trails = trails && self.chunked_out;
+    }
+
+    /// Puts a body that is all here behind the head in [`Pump::out`]: both can be sent again.
+    pub fn keep(&mut self, payload: &[u8], trailers: Vec<u8>, chunked: bool) {
+        self.trailers = trailers;
+        if !chunked {
+            self.out.head.extend_from_slice(payload);
+            return;
+        }
+        outgoing::chunk(&mut self.out.head, payload);
+        trailers::end(&mut self.out.head, &trailers::read(&self.trailers).unwrap_or_default());
     }
 
     /// True once all has come and all is written.
@@ -115,7 +143,7 @@ impl Pump {
     ) -> Poll<Result<(), Broken>> {
         loop {
             // Before the head goes out: a small body that is there already goes with it.
-            if self.holds == 0 && !buffer.is_empty() && !matches!(self.body, Body::Over) {
+            if self.holds == 0 && !buffer.is_empty() && !matches!(self.body, Body::Over | Body::Trailers) {
                 self.frame(buffer, source.frames()).map_err(Broken::Framing)?;
             }
             if !self.out.is_empty() {
@@ -125,9 +153,19 @@ impl Pump {
                 ready!(sent).map_err(|_| Broken::Sink)?;
             }
             buffer.consume(std::mem::take(&mut self.holds));
-            if matches!(self.body, Body::Over) {
-                sink.finish(source.trailers()).map_err(|_| Broken::Sink)?;
-                return Poll::Ready(Ok(()));
+            match self.body {
+                Body::Over => {
+                    let lines = self.told(source);
+                    sink.finish(lines).map_err(|_| Broken::Sink)?;
+                    return Poll::Ready(Ok(()));
+                }
+                Body::Trailers => {
+                    let lines = self.told(source).unwrap_or_default();
+                    self.out.end(&lines);
+                    self.body = Body::Over;
+                    continue;
+                }
+                _ => {}
             }
             if !buffer.is_empty() {
                 continue;
@@ -135,6 +173,7 @@ impl Pump {
             let read = ready!(source.poll_read(context, buffer.spare()));
             self.moved = true;
             match (read, self.body) {
+                (Ok(0), Body::UntilEnd) if self.trails => self.body = Body::Trailers,
                 (Ok(0), Body::UntilEnd) => {
                     self.body = Body::Over;
                     self.out.add(buffer, 0..0, self.chunked_out, true);
@@ -145,18 +184,27 @@ impl Pump {
         }
     }
 
+    /// What followed the body, as far as it may go on.
+    fn told<S: Wire>(&mut self, source: &mut S) -> Option<Box<Lines>> {
+        match self.trailers.is_empty() {
+            true => source.trailers().and_then(trailers::allowed),
+            // They stay: what is kept may be sent again.
+            false => trailers::read(&self.trailers),
+        }
+    }
+
     /// Takes the next piece of the body from the buffer. `is_framed` says that the source tells the end.
     fn frame(&mut self, buffer: &mut Buffer, is_framed: bool) -> Result<(), Fault> {
         let there = buffer.filled().len();
         let (read, payload, end) = match &mut self.body {
-            Body::Over => return Ok(()),
+            Body::Over | Body::Trailers => return Ok(()),
             Body::Length(left) => {
                 let here = usize::try_from(*left).unwrap_or(usize::MAX).min(there);
                 *left -= here as u64;
                 (here, here, *left == 0)
             }
             Body::Chunked(chunked) => {
-                let decoded = chunked.decode(buffer.filled_mut())?;
+                let decoded = chunked.decode_with(buffer.filled_mut(), &mut self.trailers)?;
                 (decoded.read, decoded.payload, decoded.end)
             }
             Body::UntilEnd => (there, there, false),
@@ -167,7 +215,11 @@ impl Pump {
         }
         if end {
             // What follows the body comes with the end.
-            self.body = if is_framed { Body::UntilEnd } else { Body::Over };
+            self.body = match is_framed {
+                true => Body::UntilEnd,
+                false if self.trails && !self.trailers.is_empty() => Body::Trailers,
+                false => Body::Over,
+            };
         }
         let last = matches!(self.body, Body::Over);
         self.out.add(buffer, 0..payload, self.chunked_out, last);

@@ -44,6 +44,8 @@ pub struct RequestHead {
     pub upgrade: Option<Span>,
     /// Connection names other fields that go no further.
     pub nominates: bool,
+    /// The client takes trailers, and wants them (RFC 9110 §10.1.4).
+    pub trailers: bool,
 }
 
 impl RequestHead {
@@ -66,6 +68,7 @@ impl RequestHead {
         field::note(bytes, request.headers, fields);
         let framing = Framing::read(bytes, fields, minor)?;
         let (mut host, mut hosts, mut expects, mut upgrade) = (Span::default(), 0, false, None);
+        let mut trailers = false;
         for field in &*fields {
             match field.known {
                 Known::Host => {
@@ -77,6 +80,10 @@ impl RequestHead {
                     expects = minor > 0;
                 }
                 Known::Expect => return Err(Fault::Expectation),
+                Known::Hop if minor > 0 && is_te(field.name.of(bytes)) => {
+                    trailers |=
+                        tokens(field.value.of(bytes)).any(|word| word.eq_ignore_ascii_case(b"trailers"));
+                }
                 Known::Upgrade if framing.upgrade && minor > 0 => upgrade = Some(field.value),
                 _ => {}
             }
@@ -108,6 +115,7 @@ impl RequestHead {
             expects: expects && body != BodyKind::Empty,
             upgrade,
             nominates: framing.nominates,
+            trailers,
         })
     }
 
@@ -144,6 +152,11 @@ impl RequestHead {
     }
 }
 
+fn is_te(name: &[u8]) -> bool {
+    // No other of its kind is as short.
+    name.len() == 2
+}
+
 /// Brings the target into origin form; the host of a URL is the one that counts (RFC 9112 §3.2.2).
 fn target(bytes: &[u8], target: &[u8], method: &str, host: &mut Span) -> Result<Span, Fault> {
     if !target.iter().all(u8::is_ascii_graphic) || memchr::memchr(b'#', target).is_some() {
@@ -166,6 +179,22 @@ fn target(bytes: &[u8], target: &[u8], method: &str, host: &mut Span) -> Result<
     Ok(Span::of_piece(bytes, path))
 }
 
+/// True if a head that was refused for `fault` is HTTP/2's to answer for: it begins as the preface does,
+/// or its first line names no version of HTTP at all, as no client of HTTP/1.x would.
+pub(super) fn is_of_http2(fault: Fault, bytes: &[u8]) -> bool {
+    // The method of the preface is reserved for it (RFC 9113 §11.6).
+    let begins = bytes.starts_with(b"PRI ");
+    match fault {
+        // There is nothing to tell a client that is gone, or that has not said all of it.
+        Fault::Truncated | Fault::SlowHead => false,
+        Fault::Version => {
+            let line = &bytes[..memchr::memchr(b'\r', bytes).unwrap_or(bytes.len())];
+            begins || !line.rsplit(|byte| *byte == b' ').next().is_some_and(|word| word.starts_with(b"HTTP/"))
+        }
+        _ => begins,
+    }
+}
+
 /// Letters of a host and its port; no user, no path, no list.
 pub(crate) fn host_fits(host: &[u8]) -> bool {
     host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:[]!$&'()*+;=%".contains(byte))
@@ -182,6 +211,26 @@ mod tests {
 
     fn get(fields: &str) -> Result<(RequestHead, Vec<u8>), Fault> {
         parse(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"))
+    }
+
+    #[test]
+    fn a_preface_is_told_from_a_head_that_is_wrong() {
+        let fault = |head: &str| parse(head).unwrap_err();
+        for head in
+            ["PRI * HTTP/2.0\r\n\r\n", "PRI * HTTP/2.0\r\nA: b\r\n\r\n", "INVALID CONNECTION PREFACE\r\n\r\n"]
+        {
+            assert!(is_of_http2(fault(head), head.as_bytes()), "{head:?}");
+        }
+        for head in [
+            "GET / HTTP/2.0\r\n\r\n",
+            "GET / HTTP/3.0\r\nHost: a\r\n\r\n",
+            "GET /\r\nHost: a\r\n\r\n",
+            "hello\r\n\r\n",
+        ] {
+            assert!(!is_of_http2(fault(head), head.as_bytes()), "{head:?}");
+        }
+        assert!(is_of_http2(Fault::BareLf, b"PRI * HTTP/2.0\n\n"));
+        assert!(!is_of_http2(Fault::SlowHead, b"PRI * HT"));
     }
 
     #[test]

@@ -13,12 +13,11 @@ use super::asker::{Asker, Own};
 use super::dial::Way;
 use super::fault::Fault;
 use super::field::{Scan, Span};
-use super::request::{BodyKind, RequestHead};
+use super::request::{self, BodyKind, RequestHead};
 use super::response::ResponseHead;
 use super::rewrite;
 use super::write::{self, Client, Ending};
 use crate::config::{Protocol, Spoken};
-use crate::http2;
 use crate::judge::{Head, Point, Request, Response, Ruling};
 use crate::log::Line;
 use crate::mirror;
@@ -55,6 +54,8 @@ pub(crate) struct Asked {
     pub(super) is_idempotent: bool,
     pub(super) keep_alive: bool,
     pub(super) upgrades: bool,
+    /// The client wants what follows a body that comes in chunks.
+    pub(super) trailers: bool,
     /// Seconds after which another request would be welcome; 0 is not said.
     pub(super) retry_after: u32,
     /// It says nothing of how its route keeps its promise.
@@ -72,6 +73,7 @@ impl Asked {
             is_idempotent: false,
             keep_alive: false,
             upgrades: false,
+            trailers: false,
             retry_after: 0,
             apart: false,
         }
@@ -136,10 +138,10 @@ impl<'a, W: Asker> Session<'a, W> {
         match self.read_head(listener, began).await {
             Ok(Some(head)) => self.serve(&view, listener, &head, began).await,
             Ok(None) => Next::Close,
-            // The preface of HTTP/2 looks like a head of a version we do not know.
-            Err(Fault::Version)
-                if self.exchange.inbound.filled().starts_with(http2::PREFACE)
-                    && listener.settings.protocol != Spoken::Http1 =>
+            // HTTP/2 answers for its preface, and for what should have been one (RFC 9113 §3.4).
+            Err(fault)
+                if listener.settings.protocol != Spoken::Http1
+                    && request::is_of_http2(fault, self.exchange.inbound.filled()) =>
             {
                 Next::Http2
             }
@@ -165,6 +167,7 @@ impl<'a, W: Asker> Session<'a, W> {
             is_idempotent: head.is_idempotent(bytes),
             keep_alive: head.keep_alive,
             upgrades: false,
+            trailers: head.trailers,
             retry_after: 0,
             apart: false,
         };
@@ -517,6 +520,7 @@ impl<'a, W: Asker> Session<'a, W> {
         let chunked = matches!(asked.body, BodyKind::Chunked | BodyKind::UntilEnd)
             && cluster.settings.protocol != Protocol::Http2;
         self.exchange.up.start(asked.body, chunked, limit);
+        self.exchange.up.let_trail(true);
         let (status, next) = match self.carry(&way, asked).await {
             Ok((outcome, next)) => {
                 self.count(asked, &outcome, Some((route, stats)));

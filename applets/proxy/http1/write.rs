@@ -123,6 +123,9 @@ pub(super) fn request(
     parts(out, &[version, b" edgekit\r\n"]);
     if let Some(protocol) = head.upgrade.filter(|_| upgrade) {
         parts(out, &[b"connection: upgrade\r\nupgrade: ", protocol.of(bytes), b"\r\n"]);
+    } else if head.trailers {
+        // Said anew: what follows an answer is passed on.
+        out.extend_from_slice(b"connection: te\r\nte: trailers\r\n");
     }
     parts(out, &[&edits.lines, b"\r\n"]);
 }
@@ -260,8 +263,12 @@ mod tests {
     #[test]
     fn what_belongs_to_one_connection_stays_there() {
         let head = "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close, X-Mine, Host\r\nX-Mine: 1\r\nKeep-Alive: 5\r\n\
-                    TE: trailers\r\nProxy-Connection: x\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\nAccept: */*\r\n\r\n";
+                    TE: deflate\r\nProxy-Connection: x\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\nAccept: */*\r\n\r\n";
         let wanted = "GET /x HTTP/1.1\r\nhost: a\r\nAccept: */*\r\nvia: 1.1 edgekit\r\n\r\n";
+        assert_eq!(sent(head, Forwarded::None, false, &NONE()), wanted);
+        let head = "GET /x HTTP/1.1\r\nHost: a\r\nConnection: TE\r\nTE: gzip;q=0.5, Trailers\r\n\r\n";
+        let wanted =
+            "GET /x HTTP/1.1\r\nhost: a\r\nvia: 1.1 edgekit\r\nconnection: te\r\nte: trailers\r\n\r\n";
         assert_eq!(sent(head, Forwarded::None, false, &NONE()), wanted);
     }
 

@@ -229,20 +229,24 @@ impl<'a> Head<'a> {
             encoder.field(out, b":authority", self.host);
         }
         encoder.field(out, b":path", self.target);
-        let mut is_grpc = false;
+        let mut takes_trailers = false;
         for (name, value) in each(self.lines) {
             match name {
                 b"host" | b"connection" | b"transfer-encoding" | b"upgrade" => continue,
+                b"te" => {
+                    takes_trailers = true;
+                    continue;
+                }
                 _ if self.upgrade.is_some() && name.eq_ignore_ascii_case(KEY) => continue,
                 _ if name.eq_ignore_ascii_case(b"content-type") => {
-                    is_grpc |= value.starts_with(b"application/grpc");
+                    takes_trailers |= value.starts_with(b"application/grpc");
                 }
                 _ => {}
             }
             lower(encoder, out, name, value);
         }
-        if is_grpc {
-            // Its servers want to hear that trailers arrive; they do.
+        if takes_trailers {
+            // Servers of gRPC want to hear that trailers arrive; they do.
             encoder.field(out, b"te", b"trailers");
         }
     }

@@ -66,6 +66,8 @@ pub(super) struct Collector {
     expects: bool,
     refuses_expectation: bool,
     is_grpc: bool,
+    /// The client takes trailers.
+    trailers: bool,
     is_malformed: bool,
     has_too_many: bool,
 }
@@ -88,6 +90,7 @@ impl Collector {
             expects: false,
             refuses_expectation: false,
             is_grpc: false,
+            trailers: false,
             is_malformed: false,
             has_too_many: false,
         }
@@ -133,7 +136,10 @@ impl Collector {
         match known {
             Known::Connection | Known::Encoding | Known::Upgrade => self.is_malformed = true,
             Known::Hop => match name {
-                b"te" => self.is_malformed |= !value.eq_ignore_ascii_case(b"trailers"),
+                b"te" => {
+                    self.trailers = value.eq_ignore_ascii_case(b"trailers");
+                    self.is_malformed |= !self.trailers;
+                }
                 b"keep-alive" | b"proxy-connection" => self.is_malformed = true,
                 _ => {}
             },
@@ -264,6 +270,7 @@ impl Collector {
             expects: self.expects && body != BodyKind::Empty,
             upgrade: protocol,
             nominates: false,
+            trailers: self.trailers,
         };
         Ok(Request { head, tunnels: is_connect, is_grpc: self.is_grpc })
     }

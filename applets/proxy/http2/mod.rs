@@ -29,6 +29,3 @@ pub use asked::Asked;
 pub use client::Links;
 pub(crate) use client::ask;
 pub use server::serve;
-
-/// What a client's connection begins with, as far as it looks like a head of HTTP/1.
-pub(crate) const PREFACE: &[u8] = frame::PREFACE.split_at(18).0;

@@ -69,7 +69,7 @@ fn resources() -> Resources {
 struct Nobody;
 
 impl crate::judge::Make for Nobody {
-    fn judge(&self) -> Option<Rc<dyn crate::judge::Judge>> {
+    fn judge(&self, _: &crate::hooks::Deeds) -> Option<Rc<dyn crate::judge::Judge>> {
         None
     }
 }

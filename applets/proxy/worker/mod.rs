@@ -35,6 +35,7 @@ pub(crate) use timers::Timers;
 use crate::balance::{Chooser, Dice};
 use crate::dates::Dates;
 use crate::health::{Checks, States};
+use crate::hooks::Deeds;
 use crate::http2::Links;
 use crate::judge::{Judge, Point, Source};
 use crate::l4::{self, Pipes};
@@ -75,6 +76,8 @@ pub struct Shared {
     pub log: LogSink,
     /// Which requests are followed.
     pub traces: Traces,
+    /// Who does what hooks want done.
+    pub deeds: Deeds,
     /// Connections of clients, now.
     pub open: AtomicUsize,
     /// As many as there may be.
@@ -126,7 +129,7 @@ impl View {
         let budgets = retries.map(|(at, route)| (at, shared.budgets.of(&route.name))).collect();
         let judge = snapshot.resources().hooks.clone().and_then(|source| {
             let kept = before.and_then(|view| view.judge.as_ref()).filter(|(made_of, _)| *made_of == source);
-            let judge = kept.map(|(_, judge)| judge.clone()).or_else(|| source.0.judge())?;
+            let judge = kept.map(|(_, judge)| judge.clone()).or_else(|| source.0.judge(&shared.deeds))?;
             Some((source, judge))
         });
         View { number, snapshot, listeners, routes, choosers, tallies, rates, budgets, judge }

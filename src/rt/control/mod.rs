@@ -15,15 +15,17 @@
 //! of the peer; each write leaves a line in the log. Small on purpose: one request a connection, all
 //! sizes, times and numbers bounded. The HTTP of the network is `edgekit-http`, which stands on this
 //! crate. Neighbours: `socket.rs` owns the name in the file system, `peer.rs` says who called,
-//! `wire.rs` reads and writes messages, `client.rs` is the caller's side.
+//! `wire.rs` reads and writes messages, `scrape.rs` gives the metrics over TCP as well, `client.rs` is the caller's side.
 
 pub mod client;
 mod peer;
+mod scrape;
 mod server;
 mod socket;
 pub mod table;
 mod wire;
 
+pub(crate) use scrape::serve as serve_metrics;
 pub(crate) use server::{Asked, Routes, Turn, serve};
 pub(crate) use socket::ControlSocket;
 

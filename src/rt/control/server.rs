@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use edgekit_core::{Error, Exit};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Time for the caller to take the answer and go.
 const LINGER: Duration = Duration::from_millis(500);
 /// Pause after a failed accept (out of descriptors, most often).
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// What only the Host can answer.
 pub(crate) enum Asked {
@@ -102,28 +102,41 @@ pub(crate) async fn serve(
 
 async fn answer(mut stream: UnixStream, group: Option<u32>, routes: &Routes) -> std::io::Result<()> {
     let peer = Peer::of(&stream)?;
-    let response = match timeout(PATIENCE, read(&mut stream)).await {
-        Ok(read) => match read? {
-            Ok(_) if !peer.may_enter(group) => {
-                tracing::warn!(target: AUDIT, pid = peer.pid, uid = peer.user, "a caller was refused");
-                Response::error(
-                    403,
-                    &format!("user {} is neither root, ours nor in group '{}'", peer.user, super::GROUP),
-                )
+    let response = match read_in_time(&mut stream).await? {
+        Ok(_) if !peer.may_enter(group) => {
+            tracing::warn!(target: AUDIT, pid = peer.pid, uid = peer.user, "a caller was refused");
+            Response::error(
+                403,
+                &format!("user {} is neither root, ours nor in group '{}'", peer.user, super::GROUP),
+            )
+        }
+        Ok((head, body)) => {
+            let response = routes.respond(&head, &body).await;
+            if head.method != "GET" {
+                let Head { method, path, .. } = &head;
+                let (pid, uid, status) = (peer.pid, peer.user, response.status);
+                tracing::info!(target: AUDIT, pid, uid, method, path, status, "control");
             }
-            Ok((head, body)) => {
-                let response = routes.respond(&head, &body).await;
-                if head.method != "GET" {
-                    let Head { method, path, .. } = &head;
-                    let (pid, uid, status) = (peer.pid, peer.user, response.status);
-                    tracing::info!(target: AUDIT, pid, uid, method, path, status, "control");
-                }
-                response
-            }
-            Err(refused) => refused,
-        },
-        Err(_) => Response::error(408, "the request took too long"),
+            response
+        }
+        Err(refused) => refused,
     };
+    close(&mut stream, &response).await
+}
+
+/// A request, or the answer to one that is none.
+pub(super) async fn read_in_time(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Asking> {
+    match timeout(PATIENCE, read(stream)).await {
+        Ok(read) => read,
+        Err(_) => Ok(Err(Response::error(408, "the request took too long"))),
+    }
+}
+
+/// Answers and lets the caller go.
+pub(super) async fn close(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    response: &Response,
+) -> std::io::Result<()> {
     match timeout(PATIENCE, stream.write_all(&response.to_bytes())).await {
         Ok(written) => written?,
         Err(_) => return Ok(()),
@@ -142,8 +155,11 @@ async fn answer(mut stream: UnixStream, group: Option<u32>, routes: &Routes) -> 
     passed_over.await.unwrap_or(Ok(()))
 }
 
+/// A request with its body, or the answer to one that is none.
+type Asking = Result<(Head, Vec<u8>), Response>;
+
 /// Reads one request with its body.
-async fn read(stream: &mut UnixStream) -> std::io::Result<Result<(Head, Vec<u8>), Response>> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Asking> {
     let mut bytes = Vec::with_capacity(1024);
     let end = loop {
         if let Some(end) = wire::end_of_head(&bytes) {

@@ -77,6 +77,19 @@ pub(super) async fn run(host: Host) -> Result<Exit, Error> {
     let (ask, mut asked) = mpsc::channel(ORDERS);
     let started = shared.clock.monotonic();
     let routes = Routes { host: ask, log, metrics: shared.metrics.clone() };
+    if settings.metrics.is_some() {
+        // A process before us may have handed over more than one socket of the address.
+        for socket in shared.ports.listeners(super::METRICS)? {
+            tracing::info!(address = %socket.local_addr()?, "metrics");
+            let served = control::serve_metrics(socket, shared.metrics.clone(), turn.subscribe());
+            let served: BoxFuture<'static, ()> = Box::pin(async move {
+                if let Err(error) = served.await {
+                    tracing::error!("metrics are not given over TCP any more: {error}");
+                }
+            });
+            tasks.spawn(served);
+        }
+    }
     let minder = minder.map(line).transpose()?;
     // None of the processes before this one is the first, or this one is, and has it to make.
     let (minder, minds) = match minder {

@@ -14,6 +14,7 @@ mod supervise;
 mod upgrade;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// What threads get to return in, once everything was told to stop.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
 
+/// What the socket is called that metrics are asked for at.
+const METRICS: &str = "metrics";
+
 /// How a process of daemons is set up.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -46,6 +50,8 @@ pub struct Settings {
     pub instance: Option<String>,
     /// Where the control socket goes (`/run/edgekit`); `None` opens none.
     pub control: Option<PathBuf>,
+    /// Where metrics are given over TCP, besides the control socket, to whoever asks; `None` opens nothing.
+    pub metrics: Option<SocketAddr>,
     /// Where state goes (`/var/lib/edgekit`): the Host keeps the last good time there; `None` keeps none.
     pub state: Option<PathBuf>,
     /// How long a drain may take.
@@ -67,6 +73,7 @@ impl Settings {
             name: name.into(),
             instance: None,
             control: None,
+            metrics: None,
             state: None,
             drain: Duration::from_secs(30),
             upgrade: Duration::from_secs(30),
@@ -148,6 +155,9 @@ impl Host {
         for Definition { name, open, make } in services {
             open(&mut ports)?;
             makers.push((name, make));
+        }
+        if let Some(address) = settings.metrics {
+            ports.listen(METRICS, address).context("cannot give metrics")?;
         }
         for name in ports.close_unused() {
             tracing::warn!(name, "a socket was passed that nobody asks for");

@@ -5,10 +5,11 @@
 //! values are all `_other`, and how often that happened in `edgekit_metrics_folded_total`. Handles are
 //! cheap to clone and to update: keep one where it is hot. Who keeps many numbers himself writes them
 //! when he is asked ([`Metrics::collect`]), and bounds them himself.
-//! Neighbours: `text.rs` writes the exposition format, `carry.rs` keeps counters from falling back where another
+//! Neighbours: `text.rs` writes the exposition format, `scripts.rs` takes names that scripts bring, `carry.rs` keeps counters from falling back where another
 //! process takes over.
 
 mod carry;
+mod scripts;
 mod text;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+pub use scripts::Numbers;
 pub use text::Rows;
 
 use crate::scope::lock;

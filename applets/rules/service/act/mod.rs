@@ -2,12 +2,11 @@
 //!
 //! Log, metric and publish are done at once; programs and calls go on beside, a bounded number at a time, and one
 //! too many is refused, not queued: a rule that asks faster than the world answers would fill any queue. What
-//! fails is logged with the rule's name, counted, and shown to watchers. Neighbours: `exec.rs`, `call.rs` and
-//! `numbers.rs` do it; the `worker` hands the actions over.
+//! fails is logged with the rule's name, counted, and shown to watchers. Neighbours: `exec.rs`, `call.rs` and the
+//! registry's `Numbers` do it; the `worker` hands the actions over.
 
 mod call;
 mod exec;
-mod numbers;
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -17,14 +16,14 @@ use std::time::Duration;
 
 use edgekit_http::Events;
 use edgekit_rt::Scope;
+use edgekit_rt::metrics::{Kind, Numbers};
 use edgekit_rules::record::deed_line;
-use edgekit_rules::{Action, Deed, Level, Value};
+use edgekit_rules::{Action, Deed, Level, Metric, Value};
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 
 use crate::config;
 use call::{Caller, Request};
-use numbers::Numbers;
 
 /// What the configuration allows now.
 #[derive(Clone, PartialEq, Debug)]
@@ -67,7 +66,7 @@ impl Doer {
             scope: scope.clone(),
             watchers,
             permits,
-            numbers: Numbers::new(scope.metrics().clone()),
+            numbers: Numbers::new(scope.metrics().clone(), "rule", "Kept by rules."),
             caller: Caller::new(scope.clock().clone(), scope.resolver().clone()),
             programs: Running::default(),
             calls: Running::default(),
@@ -96,6 +95,14 @@ impl Doer {
                 report.done();
             }
             Action::Metric { kind, name, number, labels } => {
+                let kind = match kind {
+                    Metric::Count => Kind::Counter,
+                    Metric::Gauge => Kind::Gauge,
+                    Metric::Observe => Kind::Histogram,
+                };
+                let values: Vec<_> = labels.iter().map(|(_, value)| value.lossy()).collect();
+                let labels: Vec<_> =
+                    labels.iter().zip(&values).map(|((label, _), value)| (label.clone(), &**value)).collect();
                 report.ended(self.numbers.note(kind, &name, number, &labels));
             }
             // Watchers have it already; whoever does not listen has not asked for it.

@@ -1,15 +1,16 @@
-//! Metrics that rules keep, in the registry of the process: `metric.count("opens", 1)` is `rule_opens_total`.
+//! Metrics that scripts keep, in the registry of the process: a rule's `metric.count("opens", 1)` is
+//! `rule_opens_total`, a hook's is `hook_opens_total`.
 //!
 //! Names come from scripts, and the registry holds names for ever: so there is a bounded number of them, and what
-//! comes later is refused with a message. The registry bounds the values of labels.
+//! comes later is refused with a message. The registry bounds the values of labels. Nothing is known of Lua here:
+//! the applets that carry out actions bring what a script said.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 use std::time::Duration;
 
-use edgekit_rt::metrics::Metrics;
-use edgekit_rules::{Metric, Str};
-use std::sync::Arc;
+use super::{Kind, Metrics};
 
 /// Names of metrics, and names of labels, that scripts may bring.
 const MAX_NAMES: usize = 256;
@@ -20,31 +21,33 @@ const MAX_LABELS: usize = 8;
 /// Bytes of a label's value.
 const MAX_VALUE: usize = 128;
 
-const HELP: &str = "Kept by rules.";
-
-/// The metrics of scripts.
-pub(super) struct Numbers {
+/// The metrics of one sort of scripts.
+pub struct Numbers {
     metrics: Metrics,
+    /// What their names begin with.
+    prefix: &'static str,
+    help: &'static str,
     /// What a script calls a metric → what it is called outside, and its kind.
-    names: HashMap<Arc<str>, (&'static str, Metric)>,
+    names: HashMap<Arc<str>, (&'static str, Kind)>,
     labels: HashMap<Arc<str>, &'static str>,
 }
 
 impl Numbers {
-    pub(super) fn new(metrics: Metrics) -> Numbers {
-        Numbers { metrics, names: HashMap::new(), labels: HashMap::new() }
+    /// None yet; their names will begin with `prefix` and an underscore.
+    pub fn new(metrics: Metrics, prefix: &'static str, help: &'static str) -> Numbers {
+        Numbers { metrics, prefix, help, names: HashMap::new(), labels: HashMap::new() }
     }
 
-    /// Counts, sets or observes.
+    /// Counts, sets or observes (seconds); labels are names with their values.
     ///
     /// # Errors
     /// A name that cannot be one, one too many, or one of another kind.
-    pub(super) fn note(
+    pub fn note(
         &mut self,
-        kind: Metric,
+        kind: Kind,
         name: &Arc<str>,
         number: f64,
-        labels: &[(Arc<str>, Str)],
+        labels: &[(Arc<str>, &str)],
     ) -> Result<(), String> {
         if !number.is_finite() {
             return Err(format!("metric '{name}': {number} is no number to keep"));
@@ -55,36 +58,33 @@ impl Numbers {
         let outside = self.name(kind, name)?;
         let mut pairs = Vec::with_capacity(labels.len());
         for (label, value) in labels {
-            pairs.push((
-                intern(&mut self.labels, label, "label", |label| label.to_owned())?,
-                shortened(value),
-            ));
+            let label = intern(&mut self.labels, label, "label", |label| label.to_owned())?;
+            pairs.push((label, shortened(value)));
         }
-        let pairs: Vec<(&'static str, &str)> =
-            pairs.iter().map(|(label, value)| (*label, value.as_str())).collect();
         match kind {
-            Metric::Count => self.metrics.counter(outside, HELP, &pairs).add(whole(number)),
-            Metric::Gauge => self.metrics.gauge(outside, HELP, &pairs).set(number.round() as i64),
-            Metric::Observe => {
+            Kind::Counter => self.metrics.counter(outside, self.help, &pairs).add(whole(number)),
+            Kind::Gauge => self.metrics.gauge(outside, self.help, &pairs).set(number.round() as i64),
+            Kind::Histogram => {
                 let duration = Duration::try_from_secs_f64(number)
                     .map_err(|_| format!("metric '{name}': {number} seconds cannot be observed"))?;
-                self.metrics.histogram(outside, HELP, &pairs).observe(duration);
+                self.metrics.histogram(outside, self.help, &pairs).observe(duration);
             }
         }
         Ok(())
     }
 
-    fn name(&mut self, kind: Metric, name: &Arc<str>) -> Result<&'static str, String> {
+    fn name(&mut self, kind: Kind, name: &Arc<str>) -> Result<&'static str, String> {
         if let Some((outside, is)) = self.names.get(name) {
             if *is != kind {
-                return Err(format!("metric '{name}' is a {} already", is.word()));
+                return Err(format!("metric '{name}' is a {} already", word(*is)));
             }
             return Ok(outside);
         }
+        let prefix = self.prefix;
         let full = |name: &str| match kind {
-            Metric::Count => format!("rule_{name}_total"),
-            Metric::Gauge => format!("rule_{name}"),
-            Metric::Observe => format!("rule_{name}_seconds"),
+            Kind::Counter => format!("{prefix}_{name}_total"),
+            Kind::Gauge => format!("{prefix}_{name}"),
+            Kind::Histogram => format!("{prefix}_{name}_seconds"),
         };
         let outside = full(name);
         if self.names.values().any(|(taken, _)| *taken == outside) {
@@ -129,19 +129,27 @@ fn intern(
     }
 }
 
+/// As scripts say it.
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Counter => "count",
+        Kind::Gauge => "gauge",
+        Kind::Histogram => "observe",
+    }
+}
+
 fn whole(number: f64) -> u64 {
     // Beyond the range the cast stays at its end, below zero at zero.
     number.round() as u64
 }
 
-/// A label's value as text of bounded length.
-fn shortened(value: &Str) -> String {
-    let text = value.lossy();
+/// A label's value, of bounded length.
+fn shortened(text: &str) -> &str {
     let mut end = text.len().min(MAX_VALUE);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    text[..end].to_owned()
+    &text[..end]
 }
 
 #[cfg(test)]
@@ -155,35 +163,36 @@ mod tests {
     #[test]
     fn numbers_are_kept_by_kind() {
         let metrics = Metrics::default();
-        let mut numbers = Numbers::new(metrics.clone());
-        let labels = [(name("comm"), Str::from("cat"))];
-        numbers.note(Metric::Count, &name("opens"), 2.0, &labels).expect("a counter");
-        numbers.note(Metric::Count, &name("opens"), 1.0, &labels).expect("a counter");
-        numbers.note(Metric::Gauge, &name("level"), -3.0, &[]).expect("a gauge");
-        numbers.note(Metric::Observe, &name("took"), 0.002, &[]).expect("a histogram");
+        let mut numbers = Numbers::new(metrics.clone(), "rule", "R.");
+        let labels = [(name("comm"), "cat")];
+        numbers.note(Kind::Counter, &name("opens"), 2.0, &labels).expect("a counter");
+        numbers.note(Kind::Counter, &name("opens"), 1.0, &labels).expect("a counter");
+        numbers.note(Kind::Gauge, &name("level"), -3.0, &[]).expect("a gauge");
+        numbers.note(Kind::Histogram, &name("took"), 0.002, &[]).expect("a histogram");
         let text = metrics.to_text();
         assert!(text.contains("rule_opens_total{comm=\"cat\"} 3\n"), "{text}");
         assert!(text.contains("rule_level -3\n") && text.contains("rule_took_seconds_count 1\n"), "{text}");
-        let refused = numbers.note(Metric::Gauge, &name("opens"), 1.0, &[]).expect_err("another kind");
+        let refused = numbers.note(Kind::Gauge, &name("opens"), 1.0, &[]).expect_err("another kind");
         assert_eq!(refused, "metric 'opens' is a count already");
     }
 
     #[test]
     fn what_a_script_invents_is_bounded() {
-        let mut numbers = Numbers::new(Metrics::default());
+        let mut numbers = Numbers::new(Metrics::default(), "rule", "R.");
         for index in 0..MAX_NAMES {
-            numbers.note(Metric::Count, &name(&format!("n{index}")), 1.0, &[]).expect("room");
+            numbers.note(Kind::Counter, &name(&format!("n{index}")), 1.0, &[]).expect("room");
         }
-        let refused = numbers.note(Metric::Count, &name("one_more"), 1.0, &[]).expect_err("full");
+        let refused = numbers.note(Kind::Counter, &name("one_more"), 1.0, &[]).expect_err("full");
         assert!(refused.contains("there are 256 names already"), "{refused}");
         for bad in ["", "a b", "1a", "é", "a{b=\"c\"}", &"a".repeat(65)] {
-            let mut numbers = Numbers::new(Metrics::default());
-            numbers.note(Metric::Count, &name(bad), 1.0, &[]).expect_err("no name");
-            let labels = [(name(bad), Str::from("x"))];
-            numbers.note(Metric::Count, &name("good"), 1.0, &labels).expect_err("no label");
+            let mut numbers = Numbers::new(Metrics::default(), "rule", "R.");
+            numbers.note(Kind::Counter, &name(bad), 1.0, &[]).expect_err("no name");
+            let labels = [(name(bad), "x")];
+            numbers.note(Kind::Counter, &name("good"), 1.0, &labels).expect_err("no label");
         }
-        let long = [(name("l"), Str::from("ä".repeat(100).as_str()))];
-        numbers.note(Metric::Count, &name("n0"), 1.0, &long).expect("cut short");
-        numbers.note(Metric::Gauge, &name("n0"), f64::NAN, &[]).expect_err("not a number");
+        let umlauts = "ä".repeat(100);
+        let long = [(name("l"), umlauts.as_str())];
+        numbers.note(Kind::Counter, &name("n0"), 1.0, &long).expect("cut short");
+        numbers.note(Kind::Gauge, &name("n0"), f64::NAN, &[]).expect_err("not a number");
     }
 }
