@@ -1,5 +1,6 @@
 //! `edgekit proxy`: the built binary between raw sockets.
 
+mod abuse;
 mod balancing;
 mod change;
 mod checks;

@@ -99,7 +99,8 @@ impl Collector {
     /// Takes one field.
     pub(super) fn add(&mut self, name: &[u8], value: &[u8]) {
         self.size += name.len() + value.len() + OVERHEAD;
-        if self.is_malformed {
+        // What is refused is not looked at: a byte of a block may be a field as long as the table.
+        if self.is_malformed || self.size > self.limit {
             return;
         }
         if !value_fits(value) {

@@ -64,6 +64,8 @@ struct Driver<'a, W> {
     streams: Streams,
     timer: u32,
     waits: Waits,
+    /// Which head is waited for.
+    head: u32,
     has_left: bool,
 }
 
@@ -87,6 +89,7 @@ pub async fn serve<W: Wire>(accepted: Accepted<W>, early: Box<Exchange>) {
         streams: Streams { socket, peer: Rc::new(peer), link },
         timer,
         waits: Waits::Asleep,
+        head: 0,
         has_left: false,
     };
     let end = match driver.streams.take(&worker, early.inbound.filled()) {
@@ -151,7 +154,8 @@ impl<W: Wire> Driver<'_, W> {
             () if self.waits == Waits::Asleep => Waits::Asleep,
             () => Waits::Idle,
         };
-        if waits == self.waits && expired {
+        let is_next = std::mem::replace(&mut self.head, link.begun()) != self.head && waits == Waits::Head;
+        if waits == self.waits && expired && !is_next {
             match waits {
                 Waits::Busy | Waits::Leaving => {}
                 Waits::Idle => {
@@ -168,7 +172,10 @@ impl<W: Wire> Driver<'_, W> {
         }
         drop(link);
         // A client that reads or asks is alive; one that sends a head byte by byte is not.
-        if waits != self.waits || moved && matches!(waits, Waits::Write | Waits::Idle | Waits::Asleep) {
+        if waits != self.waits
+            || is_next
+            || moved && matches!(waits, Waits::Write | Waits::Idle | Waits::Asleep)
+        {
             let waits = if waits == Waits::Asleep { Waits::Idle } else { waits };
             self.waits = waits;
             self.arm(waits);

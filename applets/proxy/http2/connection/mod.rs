@@ -110,6 +110,8 @@ pub(super) struct Connection {
     role: Role,
     limits: Limits,
     told: Told,
+    /// Frames so far; what belongs to one head counts as one.
+    begun: u32,
     reading: Reading,
     /// A frame's head or payload of which not all has come.
     partial: Vec<u8>,
@@ -159,6 +161,7 @@ impl Connection {
                 Role::Server => Reading::Preface(frame::PREFACE.len()),
                 Role::Client => Reading::Head,
             },
+            begun: 0,
             partial: Vec::new(),
             is_greeted: false,
             block: None,
@@ -255,6 +258,9 @@ impl Connection {
                             head.copy_from_slice(&self.partial);
                             self.partial.clear();
                         }
+                    }
+                    if self.block.is_none() {
+                        self.begun = self.begun.wrapping_add(1);
                     }
                     self.reading = self.begin(Frame::read(&head))?;
                 }
@@ -378,9 +384,16 @@ impl Connection {
         }
     }
 
-    /// True while a head has begun that is not whole: its sender has a deadline.
+    /// True while a head, or a frame that is taken in whole, has begun and is not: its sender has a
+    /// deadline.
     pub(super) fn is_in_head(&self) -> bool {
-        self.block.is_some() || !self.is_greeted
+        let is_in_frame = matches!(self.reading, Reading::Payload(_)) || !self.partial.is_empty();
+        self.block.is_some() || is_in_frame || !self.is_greeted
+    }
+
+    /// Tells one such from the next.
+    pub(super) fn begun(&self) -> u32 {
+        self.begun
     }
 
     /// Lets go of memory that is needed only while there are streams.
