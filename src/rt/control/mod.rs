@@ -17,6 +17,7 @@
 //! crate. Neighbours: `socket.rs` owns the name in the file system, `peer.rs` says who called,
 //! `wire.rs` reads and writes messages, `scrape.rs` gives the metrics over TCP as well, `client.rs` is the caller's side.
 
+mod callers;
 pub mod client;
 mod peer;
 mod scrape;

@@ -1,20 +1,18 @@
 //! `GET /metrics` over TCP, for a Prometheus that is not on this machine: nothing else of the control socket is
 //! there, and nobody is asked who he is.
 //!
-//! As small and bounded as the control socket: one request a connection, few callers at a time; those who come
-//! while there are too many wait in the backlog. It answers on the control runtime, so that no worker notices a
-//! scrape. Neighbours: `server.rs` reads requests, `../metrics` writes the text.
+//! As small and bounded as the control socket, and on the control runtime as it is, so that no worker notices a
+//! scrape. Neighbours: `callers.rs` lets them in, `server.rs` reads requests, `../metrics` writes the text.
 
-use std::sync::Arc;
+use std::io;
+use std::task::Context;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::sync::watch;
 
-use super::Turn;
-use super::server::{PAUSE, close, read_in_time};
+use super::server::{close, read_in_time};
 use super::wire::{Head, Response};
+use super::{Turn, callers};
 use crate::BoxFuture;
 use crate::metrics::Metrics;
 
@@ -29,42 +27,20 @@ pub(crate) async fn serve(
     socket: std::net::TcpListener,
     metrics: Metrics,
     mut turn: watch::Receiver<Turn>,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     // Until then the process before us answers, whose numbers are those that count.
     drop(turn.wait_for(|turn| *turn != Turn::Waits).await);
     let listener = TcpListener::from_std(socket)?;
-    let callers = Arc::new(Semaphore::new(MAX_CALLERS));
-    let mut calls = JoinSet::new();
-    loop {
-        let Ok(permit) = Arc::clone(&callers).acquire_owned().await else { return Ok(()) };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = turn.wait_for(|turn| *turn == Turn::Left) => break,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                while calls.try_join_next().is_some() {}
-                let metrics = metrics.clone();
-                let call: BoxFuture<'static, ()> = Box::pin(async move {
-                    if let Err(error) = answer(stream, &metrics).await {
-                        tracing::debug!(%error, "a caller of the metrics went away");
-                    }
-                    drop(permit);
-                });
-                calls.spawn(call);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept callers of the metrics");
-                sleep(PAUSE).await;
-            }
-        }
-    }
-    drop(listener);
-    while calls.join_next().await.is_some() {}
+    let accept = move |context: &mut Context<'_>| listener.poll_accept(context).map_ok(|(stream, _)| stream);
+    let answer = |stream| -> BoxFuture<'static, io::Result<()>> {
+        let metrics = metrics.clone();
+        Box::pin(async move { answer(stream, &metrics).await })
+    };
+    callers::serve("the metrics", MAX_CALLERS, turn, accept, answer).await;
     Ok(())
 }
 
-async fn answer(mut stream: TcpStream, metrics: &Metrics) -> std::io::Result<()> {
+async fn answer(mut stream: TcpStream, metrics: &Metrics) -> io::Result<()> {
     let response = match read_in_time(&mut stream).await? {
         Ok((head, _)) => respond(&head, metrics),
         Err(refused) => refused,

@@ -1,18 +1,18 @@
 //! The daemon's side: who may, what they want, and a line in the log for each write.
 
-use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
 use edgekit_core::{Error, Exit};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
-use tokio::time::{sleep, timeout};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
-use super::ControlSocket;
 use super::peer::{self, Peer};
 use super::wire::{self, Head, MAX_HEAD, Response};
+use super::{ControlSocket, callers};
 use crate::BoxFuture;
 use crate::log::{AUDIT, Log};
 use crate::metrics::Metrics;
@@ -23,8 +23,6 @@ const MAX_CALLERS: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Time for the caller to take the answer and go.
 const LINGER: Duration = Duration::from_millis(500);
-/// Pause after a failed accept (out of descriptors, most often).
-pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// What only the Host can answer.
 pub(crate) enum Asked {
@@ -68,35 +66,13 @@ pub(crate) async fn serve(
     // Whoever sends is there as long as we are.
     drop(turn.wait_for(|turn| *turn != Turn::Waits).await);
     let listener = UnixListener::from_std(socket.listener.try_clone()?)?;
-    let callers = Arc::new(Semaphore::new(MAX_CALLERS));
     let group = peer::group();
-    let mut calls = tokio::task::JoinSet::new();
-    loop {
-        let Ok(permit) = Arc::clone(&callers).acquire_owned().await else { return Ok(()) };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = turn.wait_for(|turn| *turn == Turn::Left) => break,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                while calls.try_join_next().is_some() {}
-                let routes = routes.clone();
-                let call: BoxFuture<'static, ()> = Box::pin(async move {
-                    if let Err(error) = answer(stream, group, &routes).await {
-                        tracing::debug!(%error, "a caller of the control socket went away");
-                    }
-                    drop(permit);
-                });
-                calls.spawn(call);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept on the control socket");
-                sleep(PAUSE).await;
-            }
-        }
-    }
-    drop(listener);
-    while calls.join_next().await.is_some() {}
+    let accept = move |context: &mut Context<'_>| listener.poll_accept(context).map_ok(|(stream, _)| stream);
+    let answer = |stream| -> BoxFuture<'static, std::io::Result<()>> {
+        let routes = routes.clone();
+        Box::pin(async move { answer(stream, group, &routes).await })
+    };
+    callers::serve("the control socket", MAX_CALLERS, turn, accept, answer).await;
     Ok(())
 }
 
