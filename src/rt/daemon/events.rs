@@ -353,32 +353,30 @@ impl Process {
     }
 
     async fn status(&self) -> Value {
-        let mut services = Vec::new();
-        for handle in &self.services {
-            let (reply, answer) = oneshot::channel();
-            let described = async {
-                handle.orders.send(Order::Status(reply)).await.ok()?;
-                answer.await.ok()
-            };
-            let described = timeout(STATUS_PATIENCE, described).await.ok().flatten();
-            services.push(described.unwrap_or_else(|| json!({ "name": handle.name, "state": "busy" })));
-        }
-        self.describe(services)
+        let busy = |handle: &Handle| json!({ "name": handle.name, "state": "busy" });
+        let said = self.ask_all(Order::Status).await;
+        self.describe(said.into_iter().map(|(handle, said)| said.unwrap_or_else(|| busy(handle))).collect())
     }
 
     /// What each service runs by.
     async fn configuration(&self) -> Value {
-        let mut services = Vec::new();
+        let said = self.ask_all(Order::Config).await.into_iter();
+        let services = said.map(|(handle, config)| json!({ "name": handle.name, "config": config }));
+        json!({ "services": services.collect::<Vec<_>>() })
+    }
+
+    /// What each service says in time.
+    async fn ask_all(&self, order: fn(oneshot::Sender<Value>) -> Order) -> Vec<(&Handle, Option<Value>)> {
+        let mut said = Vec::new();
         for handle in &self.services {
             let (reply, answer) = oneshot::channel();
             let asked = async {
-                handle.orders.send(Order::Config(reply)).await.ok()?;
+                handle.orders.send(order(reply)).await.ok()?;
                 answer.await.ok()
             };
-            let config = timeout(STATUS_PATIENCE, asked).await.ok().flatten();
-            services.push(json!({ "name": handle.name, "config": config }));
+            said.push((handle, timeout(STATUS_PATIENCE, asked).await.ok().flatten()));
         }
-        json!({ "services": services })
+        said
     }
 
     /// The process, around what is said of its services.
