@@ -128,42 +128,32 @@ pick_toolchain() {
 # The directory of the pinned tools' programs; filled by prepare_tools.
 tools_bin() { echo "$CACHE/tools/$(sha256sum <"$ROOT/scripts/lib/tools.txt" | cut -c1-12)/bin"; }
 
-prepare_tools() { pinned_tools tools "zig and cargo tools"; }
+# By content: what builds the product, and one program.
+PINNED=(--require-hashes --no-deps --only-binary :all:)
+
+prepare_tools() { pinned_tools tools "zig and cargo tools" "${PINNED[@]}"; }
 
 # What benches compare with; a machine without them measures the other rows.
-prepare_deltas() { pinned_tools deltas "makers of deltas for the benches"; }
+prepare_deltas() { pinned_tools deltas "makers of deltas for the benches" "${PINNED[@]}"; }
 
-# pinned_tools LIST WHAT: the programs pinned in scripts/lib/LIST.txt, in a folder of the cache named by its content.
+# Servers and suites of other people (frame/origins.py knows where they are), by version: pip finds what they need.
+prepare_peers() { pinned_tools peers "peers of the benches"; }
+
+# pinned_tools LIST WHAT OPTIONS...: the programs named in scripts/lib/LIST.txt, in a folder of the cache named by its
+# content; OPTIONS are pip's.
 pinned_tools() {
-    local list=$ROOT/scripts/lib/$1.txt dir
-    dir=$CACHE/$1/$(sha256sum <"$list" | cut -c1-12)
+    local name=$1 what=$2 list=$ROOT/scripts/lib/$1.txt dir
+    shift 2
+    dir=$CACHE/$name/$(sha256sum <"$list" | cut -c1-12)
     [ ! -e "$dir/complete" ] || return 0
-    say "fetching $2, pinned in scripts/lib/$1.txt"
+    say "fetching the $what, named in scripts/lib/$name.txt"
     rm -rf "$dir"
     mkdir -p "${dir%/*}"
     if ! {
         python3 -m venv "$dir" &&
-            "$dir/bin/pip" install -q --disable-pip-version-check --require-hashes --no-deps \
-                --only-binary :all: -r "$list"
+            "$dir/bin/pip" install -q --disable-pip-version-check "$@" -r "$list"
     } >"$(log_file pip)" 2>&1; then
-        die "pip could not fetch the $2" "its output is in $(log_file pip)"
-    fi
-    touch "$dir/complete"
-}
-
-# Servers and suites of other people for scripts/bench (frame/origins.py knows where they are).
-prepare_peers() {
-    local dir
-    dir=$CACHE/peers/$(sha256sum <"$ROOT/scripts/lib/peers.txt" | cut -c1-12)
-    [ ! -e "$dir/complete" ] || return 0
-    say "fetching the peers of the benches, named in scripts/lib/peers.txt"
-    rm -rf "$dir"
-    mkdir -p "${dir%/*}"
-    if ! {
-        python3 -m venv "$dir" &&
-            "$dir/bin/pip" install -q --disable-pip-version-check -r "$ROOT/scripts/lib/peers.txt"
-    } >"$(log_file peers)" 2>&1; then
-        die "pip could not fetch the peers" "its output is in $(log_file peers)"
+        die "pip could not fetch the $what" "its output is in $(log_file pip)"
     fi
     touch "$dir/complete"
 }
