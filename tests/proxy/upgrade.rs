@@ -13,7 +13,7 @@ use rustix::process::{Signal, test_kill_process};
 use rustls::HandshakeKind;
 
 use super::daemon::Proxy;
-use super::origin::{Origin, PATIENCE, find, read_head};
+use super::origin::{PATIENCE, find, read_head};
 use super::world::{Authority, Secure, until, write};
 use crate::harness::Scratch;
 
@@ -57,20 +57,6 @@ fn client(address: SocketAddr, over: &Arc<AtomicBool>, keeps: bool) -> JoinHandl
     })
 }
 
-/// A server that says back what it is told once it was upgraded to.
-fn echo() -> Origin {
-    Origin::new(|mut stream| {
-        if read_head(&mut stream, &mut Vec::new()).is_some() {
-            let switch = "HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
-            drop(stream.write_all(switch.as_bytes()));
-            let mut bytes = [0; 64];
-            while let Ok(length @ 1..) = stream.read(&mut bytes) {
-                drop(stream.write_all(&bytes[..length]));
-            }
-        }
-    })
-}
-
 fn websocket(proxy: &Proxy) -> TcpStream {
     let mut client = proxy.client();
     client.send(b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
@@ -85,7 +71,7 @@ fn is_alive(socket: &mut TcpStream) -> bool {
 
 #[test]
 fn upgrades_and_reloads_under_load_fail_nothing() {
-    let chat = echo();
+    let chat = super::load::echo();
     let text = |number: usize| {
         format!(
             "{HELLO}response_headers = [\"x-number: {number}\"]\n[cluster.chat]\nendpoints = [\"{}\"]\n\
