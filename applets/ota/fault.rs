@@ -70,6 +70,21 @@ pub enum Fault {
     /// The old image is not the one a delta was made from.
     #[error("{0}")]
     Source(String),
+    /// A slot cannot take an image: no space, mounted, read-only, in use, or the one that runs.
+    #[error("{0}")]
+    Target(String, String),
+    /// The device does not do this now: the version is blocked, too many were sent back, more than a budget.
+    #[error("{0}")]
+    Refused(String, &'static str),
+    /// What is configured does not fit together, or not this device.
+    #[error("{0}")]
+    Config(String, String),
+    /// The state cannot be opened, read or written.
+    #[error("{0}")]
+    Store(edgekit_store::Error),
+    /// Somebody asked to stop: a signal, a server, the end of a window. What was written is kept.
+    #[error("stopped: {0}")]
+    Stopped(String),
     /// The compressor or the cryptography failed; memory, as a rule.
     #[error("{0}")]
     Machine(String),
@@ -100,6 +115,13 @@ impl From<Fault> for Error {
             Fault::Source(_) => Error::new(Exit::DATA, message).hint(
                 "give the image it was made from as --source, or leave --source out to use the full image",
             ),
+            Fault::Target(_, hint) => Error::new(Exit::CANT_CREATE, message).hint(hint),
+            Fault::Refused(_, hint) => Error::new(Exit::NO, message).hint(hint),
+            Fault::Config(_, hint) => Error::new(Exit::CONFIG, message).hint(hint),
+            Fault::Store(error) => error.into(),
+            Fault::Stopped(_) => {
+                Error::new(Exit::TEMPORARY, message).hint("run it again: it goes on where it stopped")
+            }
             Fault::Machine(_) => Error::new(Exit::TEMPORARY, message),
         }
     }
@@ -113,7 +135,7 @@ impl From<edgekit_store::Error> for Fault {
                 place: path.display().to_string(),
                 source: io::Error::new(source.kind(), text::io_reason(&source)),
             },
-            other => Fault::Text(other.to_string()),
+            other => Fault::Store(other),
         }
     }
 }

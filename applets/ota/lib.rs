@@ -2,13 +2,17 @@
 //!
 //! A bundle (`bundle`) holds images, whole or as a delta (`delta`) against one that is installed. Keys (`keys`) sign
 //! it; `trust` says whose signatures count, `policy` whether it is for this device. `verbs` is what can be typed,
-//! `cli` the words, `entry` the way from one to the other. What an image is read from is an `image`, what a bundle is
+//! `cli` the words, `entry` the way from one to the other. On the device, `apply` takes a bundle into the `slot` that does
+//! not run and has `boot` start it; `config` says what the device has. What an image is read from is an `image`, what a bundle is
 //! read from a `bundle::source`. ARCHITECTURE.md, "The updater", has the rooms that are still to come.
 
 #![forbid(unsafe_code)]
 
+pub mod apply;
+pub mod boot;
 pub mod bundle;
 mod cli;
+pub mod config;
 pub mod delta;
 mod entry;
 mod fault;
@@ -19,6 +23,7 @@ pub mod keys;
 mod manual;
 mod moment;
 pub mod policy;
+pub mod slot;
 pub mod trust;
 mod verbs;
 mod version;
@@ -28,6 +33,7 @@ pub use hex::Hex;
 pub use moment::Moment;
 pub use version::Version;
 
+use edgekit_core::config::Settings;
 use edgekit_core::{Applet, Entry};
 
 /// The updater, for the table of applets.
@@ -38,6 +44,6 @@ pub static APPLET: Applet = Applet {
     manual: manual::MANUAL,
     command: cli::command,
     check: |_| Vec::new(),
-    config: None,
+    config: Some(config::Ota::SECTION),
     entry: Entry::Tool(entry::entry),
 };

@@ -1,0 +1,89 @@
+//! Where a component is written: the third of the four traits, and its kinds.
+//!
+//! A [`Slot`] is one component in one of the device's two slots. It takes pages in order, makes them durable when it
+//! is asked to, and gives back what is stored; which of the slots runs is not its business (`boot`), nor what it may
+//! be given (`apply`). Everything goes through [`edgekit_store::Fs`], so that `store::proof` can record each write and
+//! each flush and replay every power cut.
+//!
+//! Neighbours: `apply` drives them, `device` opens those that are configured.
+
+use std::path::PathBuf;
+
+use crate::fault::Fault;
+use crate::image::Image;
+
+/// How far a slot is written, by a record that is durable itself.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Durable {
+    /// Pages, from the first.
+    pub pages: u64,
+    /// What the slot asked to be reminded of when it was flushed.
+    pub memo: Vec<u8>,
+}
+
+/// One component in one slot.
+pub trait Slot: Send {
+    /// What it is called in messages: a path.
+    fn place(&self) -> String;
+    /// Whether an image of `size` bytes can be written here, before anything is: space, a device that is mounted or
+    /// held by another, a read-only disk, the place that runs.
+    ///
+    /// # Errors
+    /// [`Fault::Target`], with the next step.
+    fn check(&self, size: u64) -> Result<(), Fault>;
+    /// Makes it ready: anew, or to go on after what is durable.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn begin(&mut self, size: u64, resume: Option<&Durable>) -> Result<(), Fault>;
+    /// Writes a page; in order, each of 1 MiB but the last.
+    ///
+    /// # Errors
+    /// Those of the file system; [`Fault::Damaged`] where the image is not one this kind of slot can hold.
+    fn write(&mut self, page: u64, bytes: &[u8]) -> Result<(), Fault>;
+    /// Makes all that was written durable; gives the memo to go on from here.
+    ///
+    /// # Errors
+    /// Those of the file system. What was not durable before may be lost then.
+    fn flush(&mut self) -> Result<Vec<u8>, Fault>;
+    /// All pages are there: makes the whole of it durable, names and all.
+    ///
+    /// # Errors
+    /// As [`Slot::flush`], and where the image ended too early for this kind of slot.
+    fn finish(&mut self) -> Result<(), Fault>;
+    /// What is stored, read past the page cache: the source of a delta, and what is proven before it is started.
+    ///
+    /// # Errors
+    /// Those of opening it; [`Fault::Absent`] if there is nothing.
+    fn image(&self) -> Result<Box<dyn Image>, Fault>;
+}
+
+edgekit_core::words! {
+    /// What a component is made of.
+    pub enum Kind {
+        /// A file system image in two block devices, or two image files.
+        Device = "device",
+        /// A folder; its image is an archive.
+        Folder = "folder",
+        /// A single file.
+        File = "file",
+        /// The program edgekit, or another that stands for itself.
+        Itself = "self",
+    }
+}
+
+edgekit_core::config! {
+    /// Where a component is on this device
+    pub struct Home {
+        /// What it is made of: device, folder, file or self
+        live kind: Kind, like "device";
+        /// Block device or image file of slot a; for a device
+        live a: Option<PathBuf>, like "/dev/mmcblk0p2";
+        /// Block device or image file of slot b; for a device
+        live b: Option<PathBuf>, like "/dev/mmcblk0p3";
+        /// The file that is exchanged; for self, where it is the running program if nothing is said
+        live path: Option<PathBuf>, like "/usr/local/bin/edgekit";
+        /// Services that are handed over to the new program; for self
+        live daemons: Vec<String> = [];
+    }
+}
