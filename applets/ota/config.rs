@@ -6,9 +6,9 @@
 use std::path::PathBuf;
 
 use edgekit_core::config::Named;
-use edgekit_core::units::Size;
 
 use crate::boot::Loader;
+use crate::bundle::source::terms::Download;
 use crate::slot::Home;
 
 edgekit_core::config! {
@@ -26,18 +26,8 @@ edgekit_core::config! {
         live component: Named<Home>;
         /// How a slot is started
         live boot: Loader;
-        /// What may be fetched
+        /// How bundles are fetched
         live download: Download;
-    }
-}
-
-edgekit_core::config! {
-    /// What may be fetched
-    pub struct Download {
-        /// Bytes that one update may take; none is without limit
-        live max_bytes: Option<Size>, like "200MiB";
-        /// Whether a full image is taken where no delta fits what is installed
-        live full_fallback: bool = true;
     }
 }
 

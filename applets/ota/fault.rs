@@ -70,6 +70,9 @@ pub enum Fault {
     /// The old image is not the one a delta was made from.
     #[error("{0}")]
     Source(String),
+    /// It could not be fetched.
+    #[error(transparent)]
+    Net(#[from] edgekit_http::Error),
     /// A slot cannot take an image: no space, mounted, read-only, in use, or the one that runs.
     #[error("{0}")]
     Target(String, String),
@@ -115,6 +118,7 @@ impl From<Fault> for Error {
             Fault::Source(_) => Error::new(Exit::DATA, message).hint(
                 "give the image it was made from as --source, or leave --source out to use the full image",
             ),
+            Fault::Net(error) => Error::from(error),
             Fault::Target(_, hint) => Error::new(Exit::CANT_CREATE, message).hint(hint),
             Fault::Refused(_, hint) => Error::new(Exit::NO, message).hint(hint),
             Fault::Config(_, hint) => Error::new(Exit::CONFIG, message).hint(hint),

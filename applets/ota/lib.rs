@@ -17,6 +17,7 @@ pub mod delta;
 mod entry;
 mod fault;
 pub mod glob;
+mod halt;
 mod hex;
 pub mod image;
 pub mod keys;
@@ -29,6 +30,7 @@ mod verbs;
 mod version;
 
 pub use fault::Fault;
+pub use halt::Halt;
 pub use hex::Hex;
 pub use moment::Moment;
 pub use version::Version;

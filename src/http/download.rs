@@ -9,12 +9,12 @@
 use std::io;
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_RANGE, HeaderValue, IF_RANGE, RANGE};
-use hyper::{HeaderMap, Method, StatusCode};
+use hyper::header::{HeaderValue, IF_RANGE, RANGE};
+use hyper::{Method, StatusCode};
 
 use crate::client::Call;
 use crate::error::{Error, Kind};
-use crate::range::{ContentRange, Validator};
+use crate::range::{ContentRange, Validator, content_range, part};
 use crate::{Answer, Client, PartFile, Retry};
 
 /// A new version on the server more often than this within one download ends it.
@@ -228,24 +228,17 @@ impl<S: Sink, P: FnMut(Progress)> Run<'_, S, P> {
 
     /// Checks a 206. False if it belongs to another version, against what `If-Range` asked for.
     fn accept_part(&mut self, answer: &Answer) -> Result<bool, Error> {
-        let wrong = |reason: String| Err(self.error(Kind::Protocol(reason)));
+        let wrong = |reason: String| self.error(Kind::Protocol(reason));
         let Some(validator) = self.validator.as_ref().filter(|_| self.done > 0) else {
-            return wrong("it sent a part, nobody asked for one".to_owned());
+            return Err(wrong("it sent a part, nobody asked for one".to_owned()));
         };
-        let Some(ContentRange::Part(span, total)) = content_range(&answer.headers) else {
-            return wrong("a part without a usable Content-Range".to_owned());
-        };
-        if validator.contradicts(&answer.headers)
-            || total.is_some() && self.total.is_some() && total != self.total
+        let other = |total: Option<u64>| total.is_some() && self.total.is_some() && total != self.total;
+        if let Some(ContentRange::Part(_, total)) = content_range(&answer.headers)
+            && (validator.contradicts(&answer.headers) || other(total))
         {
             return Ok(false);
         }
-        if span.first != self.done {
-            return wrong(format!("asked for byte {} on, it sent byte {} on", self.done, span.first));
-        }
-        if answer.body.announced().is_some_and(|length| length != span.length()) {
-            return wrong(format!("'{}' with a body of another length", ContentRange::Part(span, total)));
-        }
+        let (_, total) = part(&answer.headers, answer.body.announced(), self.done).map_err(wrong)?;
         // Fewer bytes than asked for are allowed; the rest is asked for next.
         self.total = total.or(self.total);
         Ok(true)
@@ -312,8 +305,4 @@ impl<S: Sink, P: FnMut(Progress)> Run<'_, S, P> {
             validator: self.validator,
         }
     }
-}
-
-fn content_range(headers: &HeaderMap) -> Option<ContentRange> {
-    ContentRange::parse(headers.get(CONTENT_RANGE)?.to_str().ok()?)
 }

@@ -94,9 +94,15 @@ pub enum Kind {
         /// When to come back, if it said so.
         retry_after: Option<Duration>,
     },
-    /// What is downloaded keeps changing on the server.
-    #[error("it changed on the server {0} times during the download")]
+    /// What is downloaded changed on the server, so often.
+    #[error("it changed on the server {}during the download", times(*.0))]
     Changed(u32),
+    /// All that may be fetched was.
+    #[error("more than the {limit} bytes that may be fetched would be needed")]
+    Spent {
+        /// Bytes, in all.
+        limit: u64,
+    },
     /// The receiver of a download failed.
     #[error("cannot store it: {}", text::io_reason(.0))]
     Sink(io::Error),
@@ -202,6 +208,8 @@ impl Kind {
             }
             Kind::Tls { broken: false, .. } => Exit::PROTOCOL,
             Kind::Sink(_) => Exit::IO,
+            Kind::Spent { .. } => Exit::NO,
+            Kind::Changed(_) => Exit::TEMPORARY,
             Kind::GaveUp { last, .. } => last.exit(),
             kind if kind.is_temporary() => Exit::TEMPORARY,
             _ => Exit::UNAVAILABLE,
@@ -218,15 +226,32 @@ impl Kind {
             }
             Kind::Proxy { .. } => Some("check http_proxy, https_proxy and no_proxy"),
             Kind::Sink(_) => Some("check the free space and that the disk is writable"),
+            Kind::Spent { .. } => Some("raise the limit on bytes, if that is worth it"),
+            Kind::Changed(_) => Some("try again once the server has settled on one version"),
+            Kind::Status { status, .. } => match status.as_u16() {
+                401 | 403 => Some("check the credentials for this server"),
+                404 | 410 => Some("check the address"),
+                _ => None,
+            },
             Kind::GaveUp { last, .. } => last.hint(),
             _ => None,
         }
     }
 }
 
-/// Statuses that say "not now" (RFC 9110 §15, RFC 6585 §4).
+/// `3 times `; once goes without saying.
+fn times(count: u32) -> String {
+    if count == 1 { String::new() } else { format!("{count} times ") }
+}
+
+/// Statuses that say "not now": those of RFC 9110 §15 and RFC 6585 §4, and whatever a server or a machine before it
+/// says of itself in 5xx, but for what will be no other tomorrow.
 pub(crate) fn is_temporary_status(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
+    match status.as_u16() {
+        408 | 425 | 429 => true,
+        501 | 505 | 506 | 508 | 510 | 511 => false,
+        code => code >= 500,
+    }
 }
 
 impl From<Error> for edgekit_core::Error {

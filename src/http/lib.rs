@@ -15,7 +15,7 @@
 //! ```
 //!
 //! Rooms: `client` → `connect` (`proxy`, TLS, happy eyeballs) → `body`; `download` resumes on top of
-//! `client`, into a `sink`; `otlp` sends telemetry; `server` → `files`, `sse`, `reply`; `url`, `range`, `date`, `retry`, `error` are the
+//! `client`, into a `sink`, `pull` hands on to whoever reads; `otlp` sends telemetry; `server` → `files`, `sse`, `reply`; `url`, `range`, `date`, `retry`, `error` are the
 //! words both sides share.
 #![forbid(unsafe_code)]
 
@@ -27,7 +27,9 @@ mod download;
 mod error;
 mod files;
 pub mod otlp;
+mod pace;
 mod proxy;
+mod pull;
 mod range;
 mod reply;
 mod retry;
@@ -43,6 +45,7 @@ pub use download::{Download, Downloaded, Progress, Sink};
 pub use error::{Error, Kind, Phase};
 pub use files::{Content, serve as serve_content};
 pub use proxy::{Proxies, Proxy};
+pub use pull::{Pull, Terms};
 pub use range::{ContentRange, Span, Validator, Wanted, wanted};
 pub use reply::{Reply, ReplyBody, empty, full, json, text};
 pub use retry::{Attempts, Retry};

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use hyper::HeaderMap;
-use hyper::header::{ETAG, IF_RANGE, LAST_MODIFIED, RANGE};
+use hyper::header::{CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, RANGE};
 
 /// Bytes `first..=last` of something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,6 +59,29 @@ impl fmt::Display for ContentRange {
             ContentRange::None(total) => write!(f, "bytes */{total}"),
         }
     }
+}
+
+/// What an answer says it is about.
+pub(crate) fn content_range(headers: &HeaderMap) -> Option<ContentRange> {
+    ContentRange::parse(headers.get(CONTENT_RANGE)?.to_str().ok()?)
+}
+
+/// Checks a 206 that was asked for from byte `first` on: what it holds, and of how many bytes; or why not.
+pub(crate) fn part(
+    headers: &HeaderMap,
+    announced: Option<u64>,
+    first: u64,
+) -> Result<(Span, Option<u64>), String> {
+    let Some(ContentRange::Part(span, total)) = content_range(headers) else {
+        return Err("a part without a usable Content-Range".to_owned());
+    };
+    if span.first != first {
+        return Err(format!("asked for byte {first} on, it sent byte {} on", span.first));
+    }
+    if announced.is_some_and(|length| length != span.length()) {
+        return Err(format!("'{}' with a body of another length", ContentRange::Part(span, total)));
+    }
+    Ok((span, total))
 }
 
 /// Digits and nothing else: `parse` alone would take a `+`.
