@@ -42,18 +42,21 @@ impl Fs for Disk {
         let common = OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let (flags, mode) = match access {
             Access::Read => (OFlags::RDONLY | OFlags::NONBLOCK, 0),
+            Access::Change => (OFlags::RDWR | OFlags::NONBLOCK, 0),
             Access::Blocks => (OFlags::RDWR, 0),
             Access::New(mode) | Access::NewBlocks(mode) => {
                 (OFlags::RDWR | OFlags::CREATE | OFlags::EXCL, mode)
             }
         };
         let fd = fs::open(path, flags | common, Mode::from_raw_mode(mode))?;
-        if FileType::from_raw_mode(fs::fstat(&fd)?.st_mode) != FileType::RegularFile {
+        let kind = FileType::from_raw_mode(fs::fstat(&fd)?.st_mode);
+        let device = kind == FileType::BlockDevice && matches!(access, Access::Read | Access::Change);
+        if kind != FileType::RegularFile && !device {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         let block = match access {
             Access::Blocks | Access::NewBlocks(_) => direct(&fd)?,
-            Access::Read | Access::New(_) => SECTOR,
+            Access::Read | Access::Change | Access::New(_) => SECTOR,
         };
         Ok(Box::new(DiskFile { fd, block }))
     }
@@ -144,7 +147,12 @@ impl Fs for Disk {
 
 impl File for DiskFile {
     fn size(&self) -> io::Result<u64> {
-        Ok(u64::try_from(fs::fstat(&self.fd)?.st_size).unwrap_or(0))
+        let stat = fs::fstat(&self.fd)?;
+        if FileType::from_raw_mode(stat.st_mode) == FileType::BlockDevice {
+            // Places are given with each read and write, so nobody minds where the descriptor stands.
+            return Ok(fs::seek(&self.fd, fs::SeekFrom::End(0))?);
+        }
+        Ok(u64::try_from(stat.st_size).unwrap_or(0))
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {

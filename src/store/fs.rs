@@ -15,6 +15,8 @@ use crate::{Error, Lock};
 pub enum Access {
     /// Only to be read.
     Read,
+    /// There already, a file or a block device; to be read and written at any place, through the page cache.
+    Change,
     /// There already; to be written in whole blocks, past the page cache where the file system can.
     Blocks,
     /// Made now, with these permission bits; an error if there is one. Not durable before the folder is flushed.

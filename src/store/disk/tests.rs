@@ -189,3 +189,20 @@ fn a_read_only_disk_is_read_and_refuses() {
     mount.set_read_only(false);
     open(&path).unwrap().put(b"key", b"new").unwrap();
 }
+
+#[test]
+fn a_file_is_changed_where_it_is() {
+    let scratch = Scratch::new();
+    let path = scratch.path("block");
+    fs::write(&path, b"0123456789").unwrap();
+    let before = fs::metadata(&path).unwrap().ino();
+    let file = Disk.open(&path, Access::Change).unwrap();
+    file.write_at(3, b"abc").unwrap();
+    file.sync().unwrap();
+    assert_eq!((file.size().unwrap(), fs::read(&path).unwrap()), (10, b"012abc6789".to_vec()));
+    assert_eq!(fs::metadata(&path).unwrap().ino(), before);
+    assert_eq!(
+        Disk.open(Path::new("/dev/null"), Access::Change).unwrap_err().kind(),
+        io::ErrorKind::InvalidInput
+    );
+}

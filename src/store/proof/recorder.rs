@@ -249,7 +249,7 @@ impl Fs for Recorder {
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn File>> {
         let id = match access {
             Access::New(_) | Access::NewBlocks(_) => self.make(path, Made::File)?,
-            Access::Read | Access::Blocks => {
+            Access::Read | Access::Change | Access::Blocks => {
                 let mut inner = self.inner();
                 let id = inner.find(path)?;
                 inner.file(id)?;
