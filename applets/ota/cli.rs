@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use edgekit_core::progress;
+use edgekit_core::{config, progress};
 
 /// Ids of options that several verbs share.
 pub(crate) const FILE: &str = "file";
@@ -76,6 +76,16 @@ fn trust(command: Command) -> Command {
             .conflicts_with("key")
             .help_heading("Trust"),
         )
+}
+
+/// Bundles that are fetched, and what that may cost.
+pub(crate) fn network(command: Command) -> Command {
+    let limit = |id, name, help| value(id, name, help).help_heading("Network");
+    command
+        .arg(limit("max-bytes", "SIZE", "Fetch no more than this, such as 200MiB"))
+        .arg(limit("max-time", "DURATION", "Take no longer over fetching, such as 6h"))
+        .arg(limit("rate", "RATE", "Fetch no faster, such as 256K/s"))
+        .arg(config::file_arg().help_heading("Network"))
 }
 
 /// The argument tree.
@@ -191,8 +201,8 @@ fn resign() -> Command {
 fn verify() -> Command {
     let command = Command::new("verify")
         .about("Check all of a bundle: who signed it, every block, every full image")
-        .arg(word(FILE, "BUNDLE", "The bundle; - is standard input"));
-    trust(command)
+        .arg(word(FILE, "BUNDLE", "The bundle: a file, an address, or - for standard input"));
+    network(trust(command))
         .arg(value("hardware", "NAME", "Check that it is for this hardware").help_heading("Device"))
         .arg(value("installed", "VERSION", "Check that this version may be updated").help_heading("Device"))
         .arg(value("floor", "VERSION", "Check that it is not below this version").help_heading("Device"))
@@ -201,11 +211,12 @@ fn verify() -> Command {
 }
 
 fn inspect() -> Command {
-    Command::new("inspect")
+    let command = Command::new("inspect")
         .about("Show what a bundle says of itself, believed or not")
-        .arg(word(FILE, "BUNDLE", "The bundle; - is standard input"))
+        .arg(word(FILE, "BUNDLE", "The bundle: a file, an address, or - for standard input"))
         .arg(flag("manifest", "Print the signed text as it is").conflicts_with(JSON))
-        .arg(json())
+        .arg(json());
+    network(command)
 }
 
 fn diff() -> Command {
@@ -226,7 +237,7 @@ fn diff() -> Command {
 fn extract() -> Command {
     let command = Command::new("extract")
         .about("Write an image of a bundle to a file")
-        .arg(word(FILE, "BUNDLE", "The bundle; - is standard input"))
+        .arg(word(FILE, "BUNDLE", "The bundle: a file, an address, or - for standard input"))
         .arg(output("Where to write the image").required(true))
         .arg(value("component", "NAME", "Which image [the only one]"))
         .arg(
@@ -234,7 +245,7 @@ fn extract() -> Command {
                 .value_parser(path()),
         )
         .arg(flag("no-full-fallback", "Fail where no delta fits the source").requires("source"));
-    trust(command).arg(json()).arg(progress::arg())
+    network(trust(command)).arg(json()).arg(progress::arg())
 }
 
 /// The text of an option.

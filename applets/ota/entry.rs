@@ -6,9 +6,13 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::ArgMatches;
-use edgekit_core::{Ctx, Error, Exit, Paths};
+use edgekit_core::config::{self as configuration, FILE_ARG, Flag, Inputs, Settings as _};
+use edgekit_core::{Ctx, Environment, Error, Exit, Paths};
 
+use crate::bundle::source::{self, Fetching, FileSource, HttpSource, Source};
+use crate::config::Ota;
 use crate::fault::Fault;
+use crate::halt::Halt;
 use crate::keys::list::List;
 use crate::keys::{self, SecretKey};
 use crate::moment::Moment;
@@ -47,6 +51,34 @@ pub(crate) fn file(sub: &ArgMatches, id: &str) -> PathBuf {
 pub(crate) fn value<T: FromStr<Err = String>>(sub: &ArgMatches, id: &str) -> Result<Option<T>, Error> {
     let usage = |error| Error::new(Exit::USAGE, format!("--{id}: {error}"));
     cli::text(sub, id).map(|text| text.parse().map_err(usage)).transpose()
+}
+
+/// The options of [`cli::network`], and the keys they stand for.
+const LIMITS: [(&str, &str); 3] = [("max-bytes", "max_bytes"), ("max-time", "max_time"), ("rate", "rate")];
+
+/// The configuration, with the limits of the command line over it.
+pub(crate) fn config(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Ota, Error> {
+    let flag = |(id, key): (&str, &str)| {
+        let value = sub.try_get_one::<String>(id).ok().flatten()?.clone();
+        Some(Flag { name: format!("--{id}"), key: vec!["download".to_owned(), key.to_owned()], value })
+    };
+    let flags: Vec<Flag> = LIMITS.into_iter().filter_map(flag).collect();
+    let (paths, environment) = (Paths::process(), Environment::process());
+    let file = sub.get_one::<PathBuf>(FILE_ARG).map(PathBuf::as_path);
+    let inputs = Inputs { applet: "ota", paths: &paths, environment: &environment, flags: &flags, file };
+    let loaded = configuration::load(Ota::SECTION, &inputs).map_err(|problems| problems.show(ctx))?;
+    loaded.get()
+}
+
+/// Where a bundle comes from: a file, standard input or a server. `halt` ends its waiting.
+pub(crate) fn bundle(sub: &ArgMatches, ctx: &mut Ctx, halt: Halt) -> Result<Box<dyn Source>, Error> {
+    let word = file(sub, cli::FILE);
+    if !source::is_url(&word) {
+        return Ok(Box::new(FileSource::open(&word)?));
+    }
+    let config = config(sub, ctx)?;
+    let fetching = Fetching::new(&config.download, &Paths::process(), ctx.clock())?;
+    Ok(Box::new(HttpSource::open(&word.to_string_lossy(), &fetching, halt)?))
 }
 
 /// The keys to sign with.

@@ -160,37 +160,44 @@ impl Pull {
             tokio::time::sleep_until(until).await;
         }
         loop {
-            let limit = self.terms.max_time.map(|limit| limit.saturating_sub(self.waited));
-            let step = match limit {
-                Some(left) => tokio::time::timeout(left, self.step()).await.unwrap_or_else(|_| {
-                    let after = self.terms.max_time.unwrap_or_default();
-                    Err(self.error(Kind::Timeout { phase: Phase::Total, after }))
-                }),
+            self.waited = self.waited.saturating_add(began.elapsed());
+            began = Instant::now();
+            let step = match self.left() {
+                Some(Duration::ZERO) => return Err(self.too_late()),
+                Some(left) => match tokio::time::timeout(left, self.step()).await {
+                    Ok(step) => step,
+                    Err(_) => return Err(self.too_late()),
+                },
                 None => self.step().await,
             };
             self.waited = self.waited.saturating_add(began.elapsed());
             let error = match step {
                 Ok(piece) => return Ok(piece),
-                Err(error) => error,
+                Err(error) if error.is_temporary() => error,
+                Err(error) => return Err(error),
             };
             self.open = None;
-            if !error.is_temporary() {
-                return Err(error.after(self.attempts.made()));
-            }
             if self.fetched >= self.milestone {
                 self.attempts.progressed();
                 self.milestone = self.fetched.saturating_add(PROGRESS);
             }
-            let Some(wait) = self.attempts.next_wait(error.retry_after()) else {
+            let wait = self.attempts.next_wait(error.retry_after());
+            let Some(wait) = wait.filter(|wait| self.left().is_none_or(|left| *wait < left)) else {
                 return Err(error.after(self.attempts.made()));
             };
-            let left = self.terms.max_time.map(|limit| limit.saturating_sub(self.waited));
-            if left.is_some_and(|left| wait >= left) {
-                return Err(error.after(self.attempts.made()));
-            }
             began = Instant::now();
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// What is left of the time that may be spent.
+    fn left(&self) -> Option<Duration> {
+        self.terms.max_time.map(|limit| limit.saturating_sub(self.waited))
+    }
+
+    fn too_late(&self) -> Error {
+        let after = self.terms.max_time.unwrap_or_default();
+        self.error(Kind::Timeout { phase: Phase::Total, after })
     }
 
     /// One piece, or the failure of one connection.

@@ -12,20 +12,20 @@ use edgekit_store::Disk;
 use edgekit_store::publish::Draft;
 
 use crate::bundle::read::{self, Bundle};
-use crate::bundle::source::FileSource;
 use crate::bundle::tree;
 use crate::bundle::write::NOTHING;
 use crate::cli;
-use crate::entry::{file, now, trusted};
+use crate::entry::{bundle, file, now, trusted};
 use crate::fault::Fault;
+use crate::halt::Halt;
 use crate::hex::Hex;
 use crate::image::{self, FileImage, Image};
 
 pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     let trust = trusted(sub)?;
     let out = file(sub, cli::OUTPUT);
-    let mut source = FileSource::open(&file(sub, cli::FILE))?;
-    let (mut bundle, _) = read::open(&mut source)?.check(&trust, now(ctx))?;
+    let mut source = bundle(sub, ctx, Halt::default())?;
+    let (mut bundle, _) = read::open(&mut *source)?.check(&trust, now(ctx))?;
     let component = component(&bundle, cli::text(sub, "component"))?;
     let old = sub.get_one::<PathBuf>("source").map(|path| FileImage::open(path)).transpose()?;
     let mut progress = Progress::new(ctx, sub);

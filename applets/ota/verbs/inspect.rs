@@ -7,14 +7,14 @@ use edgekit_core::units::Size;
 use edgekit_core::{Ctx, Error, Exit, json};
 use serde_json::{Value, json};
 
-use crate::bundle::source::FileSource;
 use crate::bundle::{Component, read};
 use crate::cli;
-use crate::entry::file;
+use crate::entry::bundle;
+use crate::halt::Halt;
 
 pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
-    let mut source = FileSource::open(&file(sub, cli::FILE))?;
-    let bundle = read::open(&mut source)?.unchecked()?;
+    let mut source = bundle(sub, ctx, Halt::default())?;
+    let bundle = read::open(&mut *source)?.unchecked()?;
     let (head, manifest) = (&bundle.head, &bundle.manifest);
     let out = ctx.out()?;
     if sub.get_flag("manifest") {

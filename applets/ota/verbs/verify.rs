@@ -7,9 +7,9 @@ use edgekit_core::{Ctx, Error, Exit, Progress, json};
 
 use crate::bundle::Manifest;
 use crate::bundle::read;
-use crate::bundle::source::FileSource;
 use crate::cli;
-use crate::entry::{file, now, trusted, value};
+use crate::entry::{bundle, now, trusted, value};
+use crate::halt::Halt;
 use crate::policy::{self, Device};
 
 pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
@@ -20,8 +20,8 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
         floor: value(sub, "floor")?,
         now: now(ctx),
     };
-    let mut source = FileSource::open(&file(sub, cli::FILE))?;
-    let (mut bundle, approval) = read::open(&mut source)?.check(&trust, device.now)?;
+    let mut source = bundle(sub, ctx, Halt::default())?;
+    let (mut bundle, approval) = read::open(&mut *source)?.check(&trust, device.now)?;
     policy::fits(&bundle.manifest, &device)?;
     let mut progress = Progress::new(ctx, sub);
     progress.begin("checking", Some(walk_total(&bundle.manifest)));

@@ -13,5 +13,6 @@ mod otlp;
 mod part;
 mod peers;
 mod proxy;
+mod pull;
 mod server;
 mod tls;
