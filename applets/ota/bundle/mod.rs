@@ -17,12 +17,14 @@
 //! | `tree` | pages and the digest they make |
 //! | `read` | a bundle that is trusted: its parts, checked |
 //! | `write` | a bundle from images; the same with other signatures |
-//! | `source` | where the bytes come from: the trait a download will have |
+//! | `shelf` | what was fetched and not used up, for the next process |
+//! | `source` | where the bytes come from: files, servers |
 
 pub(crate) mod head;
 pub(crate) mod layout;
 pub(crate) mod manifest;
 pub mod read;
+pub mod shelf;
 pub mod source;
 #[cfg(test)]
 mod tests;

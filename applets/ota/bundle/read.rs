@@ -7,8 +7,9 @@
 use super::head::Head;
 use super::layout::{self, ENTRY, Kind};
 use super::manifest::{Component, Manifest};
+use super::shelf::Shelf;
 use super::source::{Reader, Source};
-use super::tree::{self, HASH, Hash, PAGE};
+use super::tree::{self, Hash, PAGE};
 use crate::delta::{Decoder, MAX_STORED, Wrong};
 use crate::fault::Fault;
 use crate::hex::Hex;
@@ -27,6 +28,7 @@ pub struct Bundle<'a> {
     reader: Reader<'a>,
     pub(crate) head: Head,
     pub(crate) manifest: Manifest,
+    shelf: Option<Shelf>,
 }
 
 /// What is done with a page: its number and its bytes.
@@ -64,7 +66,7 @@ impl<'a> Opened<'a> {
         if brought != manifest.lists {
             return Err(reader.damaged(0, "its lists of keys are not those the manifest names"));
         }
-        Ok(Bundle { reader, head, manifest })
+        Ok(Bundle { reader, head, manifest, shelf: None })
     }
 }
 
@@ -81,19 +83,52 @@ impl Bundle<'_> {
         })
     }
 
+    /// Keeps what is fetched for the next process, and takes what an earlier one left.
+    pub fn shelve(&mut self, shelf: Shelf) {
+        self.shelf = Some(shelf);
+    }
+
+    /// All was used: what was kept for the next process is removed.
+    pub fn clear(&mut self) {
+        self.shelf.take().into_iter().for_each(Shelf::clear);
+    }
+
     /// The hashes of a component's pages.
     pub fn pages(&mut self, component: &str) -> Result<Vec<Hash>, Fault> {
         let digest = self.component(component)?.digest;
         let (at, len) = self.part(component, Kind::Pages)?;
-        self.reader.go_to(at)?;
-        let mut pages = vec![[0; HASH]; len / HASH];
-        self.reader.fill(pages.as_flattened_mut(), "the list of an image's pages")?;
-        match tree::digest(&pages) == digest.0 {
-            true => Ok(pages),
-            false => Err(self
+        let is_it = |list: &[u8]| tree::digest(list.as_chunks().0) == digest.0;
+        match self.list(&digest.0, at, len, "the list of an image's pages", &is_it)? {
+            Some(list) => Ok(list.as_chunks().0.to_vec()),
+            None => Err(self
                 .reader
                 .damaged(at, format!("the pages of '{component}' are not those of its digest"))),
         }
+    }
+
+    /// A list of hashes, from the shelf or the bundle, if it is the one of the digest.
+    fn list(
+        &mut self,
+        digest: &Hash,
+        at: u64,
+        len: usize,
+        what: &'static str,
+        is_it: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        let kept = self.shelf.as_ref().and_then(|shelf| shelf.list(digest, len));
+        if let Some(list) = kept.filter(|list| is_it(list)) {
+            return Ok(Some(list));
+        }
+        self.reader.go_to(at)?;
+        let mut list = vec![0; len];
+        self.reader.fill(&mut list, what)?;
+        if !is_it(&list) {
+            return Ok(None);
+        }
+        if let Some(shelf) = &self.shelf {
+            shelf.keep(digest, &list);
+        }
+        Ok(Some(list))
     }
 
     /// Reads a payload and hands on every page, proven; `old` is the image a delta is against.
@@ -197,14 +232,31 @@ impl Bundle<'_> {
         for (len, pages, hash) in index.as_chunks::<ENTRY>().0.iter().map(entry) {
             let at = self.reader.at();
             stored.resize(len, 0);
-            self.reader.fill(&mut stored, "a block")?;
-            if *blake3::hash(&stored).as_bytes() != hash {
-                return Err(self.reader.damaged(at, "a block is not the one that was signed"));
-            }
+            self.block(&mut stored, &hash)?;
             each(Stored { bytes: &stored, at, first, pages })?;
             first += pages;
         }
         Ok(())
+    }
+
+    /// Reads the block at hand, proven; from the shelf so far as it is there.
+    fn block(&mut self, stored: &mut [u8], hash: &Hash) -> Result<(), Fault> {
+        let at = self.reader.at();
+        let held = self.shelf.as_mut().map_or(0, |shelf| shelf.begin(hash, stored));
+        self.reader.go_to(at + held as u64)?;
+        let shelf = &mut self.shelf;
+        self.reader.fill_with(&mut stored[held..], "a block", &mut |piece| {
+            shelf.iter_mut().for_each(|shelf| shelf.add(piece));
+        })?;
+        if blake3::hash(stored).as_bytes() == hash {
+            return Ok(());
+        }
+        self.shelf.iter_mut().for_each(Shelf::forget);
+        if held > 0 {
+            let what = "what an earlier run had fetched of a block is damaged, and was removed: run it again";
+            return Err(Fault::Machine(what.to_owned()));
+        }
+        Err(self.reader.damaged(at, "a block is not the one that was signed"))
     }
 
     /// The list of a payload's blocks, proven and added up.
@@ -217,14 +269,12 @@ impl Bundle<'_> {
         };
         let (digest, stored) = (payload_.index, payload_.stored);
         let (at, len) = self.part(component, Kind::Index(payload))?;
-        self.reader.go_to(at)?;
-        let mut index = vec![0; len];
-        self.reader.fill(&mut index, "the list of a payload's blocks")?;
-        if *blake3::hash(&index).as_bytes() != digest.0 {
+        let is_it = |list: &[u8]| *blake3::hash(list).as_bytes() == digest.0;
+        let Some(index) = self.list(&digest.0, at, len, "the list of a payload's blocks", &is_it)? else {
             return Err(self
                 .reader
                 .damaged(at, format!("the list of blocks of '{component}' is not the one that was signed")));
-        }
+        };
         let (mut bytes, mut made) = (0, 0);
         for (len, pages, _) in index.as_chunks::<ENTRY>().0.iter().map(entry) {
             if len == 0 || len > MAX_STORED || pages == 0 {

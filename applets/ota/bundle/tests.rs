@@ -8,11 +8,13 @@ use edgekit_core::config::Named;
 use edgekit_core::{Error, Exit};
 
 use super::read::{self, Bundle};
-use super::source::BytesSource;
+use super::shelf::Shelf;
+use super::source::{BytesSource, Source};
 use super::write::{self, Ingredient, Recipe};
 use super::{Head, Manifest, tree};
 use crate::delta::Method;
 use crate::fault::Fault;
+use crate::hex::Hex;
 use crate::keys::SecretKey;
 use crate::keys::list::tests::list;
 use crate::moment::Moment;
@@ -264,4 +266,88 @@ fn an_empty_image_is_an_image() {
         assert_eq!(bundle.manifest.component["rootfs"].payload["full"].blocks, 0);
         assert_eq!(tree::digest(&bundle.pages("rootfs").expect("none")), *blake3::hash(b"").as_bytes());
     });
+}
+
+/// A source whose reader is killed after so many bytes.
+struct Mortal<'a> {
+    of: BytesSource<'a>,
+    left: usize,
+    read: usize,
+}
+
+impl Source for Mortal<'_> {
+    fn place(&self) -> &str {
+        "mortal"
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, Fault> {
+        let most = into.len().min(self.left).min(1000);
+        if most == 0 {
+            return Err(Fault::Stopped("killed".to_owned()));
+        }
+        let read = self.of.read(&mut into[..most])?;
+        (self.left, self.read) = (self.left - read, self.read + read);
+        Ok(read)
+    }
+
+    fn pass(&mut self, bytes: u64) -> Result<(), Fault> {
+        self.of.pass(bytes)
+    }
+}
+
+#[test]
+fn what_was_fetched_of_a_block_outlives_its_process() {
+    let folder = Folder::new();
+    let bytes = made(&folder, 300_000);
+    let (mut lives, mut read) = (0, 0);
+    let shelf = folder.0.join("shelf");
+    loop {
+        let mut source = Mortal { of: BytesSource(&bytes), left: 40_000, read: 0 };
+        let mut bundle = read::open(&mut source).and_then(read::Opened::unchecked).expect("a head");
+        bundle.shelve(Shelf::open(&shelf, &Hex([7; 32])));
+        let mut out = Vec::new();
+        let poured = bundle.pages("rootfs").and_then(|pages| {
+            let nothing: &[u8] = &[];
+            bundle.pour("rootfs", "full", &pages, &nothing, &mut |_, page| {
+                out.extend_from_slice(page);
+                Ok(())
+            })
+        });
+        let head = usize::try_from(bundle.head.len()).expect("short");
+        if poured.is_ok() {
+            bundle.clear();
+            assert!(out == image(8, 300_000));
+        } else {
+            drop(bundle);
+        }
+        (lives, read) = (lives + 1, read + source.read - head);
+        if poured.is_ok() {
+            break;
+        }
+        assert!(lives < 20);
+    }
+    // Nothing but the head came twice.
+    assert!(lives > 5 && (300_000..301_000).contains(&read), "{lives} {read}");
+    assert_eq!(fs::read_dir(&shelf).expect("a folder").count(), 0);
+    // What another bundle left is removed, and what is damaged is proven so and forgotten.
+    drop(Shelf::open(&shelf, &Hex([8; 32])));
+    let mut shelf_ = Shelf::open(&shelf, &Hex([9; 32]));
+    assert_eq!(fs::read_dir(&shelf).expect("a folder").count(), 1);
+    let mut source = BytesSource(&bytes);
+    let mut bundle = read::open(&mut source).and_then(read::Opened::unchecked).expect("a head");
+    let pages = bundle.pages("rootfs").expect("pages");
+    let nothing: &[u8] = &[];
+    // The block of the one page, whose hash the index tells: a wrong beginning of it.
+    let at = bytes.windows(4).rposition(|word| *word == 0xFD2F_B528_u32.to_le_bytes()).expect("a frame");
+    let hash = *blake3::hash(&bytes[at..]).as_bytes();
+    assert_eq!(shelf_.begin(&hash, &mut [0; 64]), 0);
+    shelf_.add(b"wrong");
+    bundle.shelve(shelf_);
+    let error = bundle.pour("rootfs", "full", &pages, &nothing, &mut |_, _| Ok(())).expect_err("damaged");
+    assert!(matches!(error, Fault::Machine(_)), "{error}");
+    let mut source = BytesSource(&bytes);
+    let mut bundle = read::open(&mut source).and_then(read::Opened::unchecked).expect("a head");
+    bundle.shelve(Shelf::open(&shelf, &Hex([9; 32])));
+    bundle.pages("rootfs").expect("pages");
+    bundle.pour("rootfs", "full", &pages, &nothing, &mut |_, _| Ok(())).expect("whole");
 }

@@ -82,6 +82,16 @@ impl<'a> Reader<'a> {
 
     /// Fills all of it; `what` is what would be incomplete.
     pub(crate) fn fill(&mut self, into: &mut [u8], what: &'static str) -> Result<(), Fault> {
+        self.fill_with(into, what, &mut |_| {})
+    }
+
+    /// [`Reader::fill`], and tells of each piece as it comes.
+    pub(crate) fn fill_with(
+        &mut self,
+        into: &mut [u8],
+        what: &'static str,
+        piece: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Fault> {
         let start = self.at;
         let mut filled = 0;
         while filled < into.len() {
@@ -90,7 +100,10 @@ impl<'a> Reader<'a> {
                     let (place, end) = (self.place().to_owned(), self.at);
                     return Err(Fault::Short { place, what, at: start + into.len() as u64, end });
                 }
-                read => filled += read,
+                read => {
+                    piece(&into[filled..filled + read]);
+                    filled += read;
+                }
             }
         }
         Ok(())
