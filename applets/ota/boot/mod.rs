@@ -8,10 +8,17 @@
 //! | room | knows |
 //! |---|---|
 //! | `none` | no loader: a file beside the state, for folders, files and images that need no reboot |
+//! | `uboot` | U-Boot's environment, one copy or two, as `fw_setenv` writes it |
+//! | `running` | which slot runs: the kernel's command line, or the device of the root |
 //!
 //! Neighbours: `apply` asks and drives, `device` opens the one that is configured, `slot` writes what it starts.
 
+mod crc;
 mod none;
+#[cfg(test)]
+mod proof;
+pub mod running;
+pub mod uboot;
 
 use std::fmt;
 
@@ -57,6 +64,32 @@ impl Name {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
+    }
+}
+
+/// Something of each slot.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Pair<T> {
+    /// Of slot `a`.
+    pub a: T,
+    /// Of slot `b`.
+    pub b: T,
+}
+
+impl<T> Pair<T> {
+    /// That of a slot.
+    pub fn of(&self, slot: Name) -> &T {
+        match slot {
+            Name::A => &self.a,
+            Name::B => &self.b,
+        }
+    }
+}
+
+impl Pair<String> {
+    /// The slot of this name.
+    pub fn slot(&self, name: &str) -> Option<Name> {
+        Name::BOTH.into_iter().find(|slot| self.of(*slot) == name)
     }
 }
 
