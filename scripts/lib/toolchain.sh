@@ -207,6 +207,10 @@ static_cargo() {
         cd "$workspace" || exit
         export CARGO_TARGET_DIR=$target_dir CARGO_ZIGBUILD_CACHE_DIR=$CACHE/zigbuild ZIG_GLOBAL_CACHE_DIR=$CACHE/zig
         export CARGO_INCREMENTAL=0 SOURCE_DATE_EPOCH
+        # No panic passes through C (Luau is C++, and keeps its tables).
+        local triple
+        triple=$(triple "$arch")
+        export "CFLAGS_${triple//-/_}=-fno-asynchronous-unwind-tables -fno-unwind-tables"
         SOURCE_DATE_EPOCH=$(git -C "$workspace" log -1 --format=%ct 2>/dev/null || echo 0)
         unset RUSTFLAGS
         [ -z "$STD_SOURCE" ] || export __CARGO_TESTS_ONLY_SRC_ROOT=$STD_SOURCE/library
