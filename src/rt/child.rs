@@ -3,8 +3,9 @@
 //! A tracer attaches its probes to the process id first and then lets the program start, so that
 //! nothing of it is missed. The standard library's `Command` cannot do this: its `spawn` returns
 //! only after the program was executed. Neighbours: `signals.rs`, whose blocking the child undoes;
-//! `running.rs` for a program that need not wait, `registry.rs` for who collects which child.
+//! `running.rs` for a program that need not wait, `program.rs` for one that is run to its end, `registry.rs` for who collects which child.
 
+mod program;
 pub(crate) mod registry;
 mod running;
 
@@ -17,6 +18,7 @@ use std::ptr;
 
 use edgekit_core::Exit;
 
+pub use program::{Ended, Program};
 pub use running::Running;
 
 use crate::sys;

@@ -9,23 +9,18 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use edgekit_core::text::io_reason;
 use edgekit_core::{Clock, Error, Paths};
 use edgekit_http::{Call, Client, Method, Options, Retry, Timeouts};
-use edgekit_rt::child::Running;
+use edgekit_rt::child::Program;
 use edgekit_rt::metrics::{Kind, Metrics, Numbers};
 use edgekit_rt::{Resolver, Scope};
 use edgekit_rules::{Action, Metric, Str, Value};
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 
 /// Actions of all workers that may wait.
 const WAITING: usize = 4096;
@@ -39,8 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const MAX_RUNNING: usize = 8;
 /// How long a program may run.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Where programs without a path are looked for.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Bytes kept of what a program complains.
+const KEPT: usize = 512;
 /// Where the rules service takes events, below the directory of sockets.
 const BUS: &str = "rules.bus";
 const COUNTED: &str = "edgekit_proxy_hook_actions_total";
@@ -214,35 +209,11 @@ impl Doer {
     }
 }
 
-/// Runs a program to its end: by its words, without a shell, an environment or an input. What it prints is not
-/// kept. It leads a process group, so that what it started ends with it at the deadline.
+/// Runs a program to its end.
 async fn run(argv: &[Str]) -> Result<(), String> {
-    let Some((program, words)) = argv.split_first() else { return Ok(()) };
-    let mut command = Command::new(OsStr::from_bytes(program));
-    command
-        .args(words.iter().map(|word| OsStr::from_bytes(word)))
-        .env_clear()
-        .env("PATH", PATH)
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0);
-    let mut running = Running::start(&mut command)
-        .map_err(|error| format!("cannot run '{program}': {}", io_reason(&error)))?;
-    match timeout(DEADLINE, running.ended()).await {
-        Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(status)) => Err(format!("'{program}' ended with {status}")),
-        Ok(Err(error)) => Err(format!("cannot wait for '{program}': {}", io_reason(&error))),
-        Err(_) => {
-            if let Some(group) = Pid::from_raw(running.id().cast_signed()) {
-                // It may have ended by itself meanwhile.
-                let _gone = kill_process_group(group, Signal::KILL);
-            }
-            drop(running.ended().await);
-            Err(format!("'{program}' ran longer than 10s, and was ended"))
-        }
-    }
+    let argv = argv.iter().map(|word| OsStr::from_bytes(word)).collect();
+    let program = Program { argv, env: Vec::new(), deadline: DEADLINE, keep: KEPT };
+    program.succeed().await.map(drop)
 }
 
 /// Sends events to the rules service, as many at a time as wait.

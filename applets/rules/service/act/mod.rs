@@ -2,12 +2,12 @@
 //!
 //! Log, metric and publish are done at once; programs and calls go on beside, a bounded number at a time, and one
 //! too many is refused, not queued: a rule that asks faster than the world answers would fill any queue. What
-//! fails is logged with the rule's name, counted, and shown to watchers. Neighbours: `exec.rs`, `call.rs` and the
-//! registry's `Numbers` do it; the `worker` hands the actions over.
+//! fails is logged with the rule's name, counted, and shown to watchers. Neighbours: `call.rs`, rt's `Program` and
+//! the registry's `Numbers` do it; the `worker` hands the actions over.
 
 mod call;
-mod exec;
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use edgekit_http::Events;
 use edgekit_rt::Scope;
+use edgekit_rt::child::Program;
 use edgekit_rt::metrics::{Kind, Numbers};
 use edgekit_rules::record::deed_line;
 use edgekit_rules::{Action, Deed, Level, Metric, Value};
@@ -24,6 +25,9 @@ use tokio::sync::{mpsc, watch};
 
 use crate::config;
 use call::{Caller, Request};
+
+/// Bytes kept of what a program prints.
+const KEPT: usize = 2048;
 
 /// What the configuration allows now.
 #[derive(Clone, PartialEq, Debug)]
@@ -122,7 +126,10 @@ impl Doer {
                     }
                     None => report.ended(Err(format!("{} programs run already", permits.exec_running))),
                     Some(place) => self.scope.spawn(async move {
-                        report.ended(exec::run(&argv, permits.exec_deadline).await);
+                        let argv = argv.iter().map(|word| OsStr::from_bytes(word)).collect();
+                        let deadline = permits.exec_deadline;
+                        let program = Program { argv, env: Vec::new(), deadline, keep: KEPT };
+                        report.ended(program.succeed().await.map(drop));
                         drop(place);
                         Ok(())
                     }),
