@@ -31,9 +31,6 @@ const FIRST: u64 = 8 * 1024;
 /// Passing over more is a new request, over less is read: about what a new connection costs on a slow link.
 const READ_OVER: u64 = 128 * 1024;
 
-/// Progress that makes the retry policy start over: less may be a link that never gets anywhere.
-const PROGRESS: u64 = 64 * 1024;
-
 /// Times a server that has no ranges is read from its first byte again.
 const MAX_AGAIN: u32 = 3;
 
@@ -48,7 +45,8 @@ pub struct Terms {
     pub max_time: Option<Duration>,
     /// Bytes a second that are fetched at most; 0 for no limit.
     pub rate: u64,
-    /// A connection that brings less than this in [`Terms::stall`] is given up for a new one.
+    /// A connection that brings less than this in [`Terms::stall`] is given up for a new one; one that brought it
+    /// makes the retry policy start over.
     pub least: u64,
     /// Waiting for bytes, in all, after which [`Terms::least`] must have come.
     pub stall: Duration,
@@ -80,6 +78,7 @@ pub struct Pull {
     skip: u64,
     known: Option<Known>,
     fetched: u64,
+    /// So much fetched is progress.
     milestone: u64,
     again: u32,
     waited: Duration,
@@ -120,13 +119,13 @@ impl Pull {
             call,
             attempts: terms.retry.start(),
             pace: (terms.rate > 0).then(|| Pace::new(terms.rate)),
+            milestone: terms.least,
             terms,
             open: None,
             at: 0,
             skip: 0,
             known: None,
             fetched: 0,
-            milestone: PROGRESS,
             again: 0,
             waited: Duration::ZERO,
             paid: None,
@@ -179,7 +178,7 @@ impl Pull {
             self.open = None;
             if self.fetched >= self.milestone {
                 self.attempts.progressed();
-                self.milestone = self.fetched.saturating_add(PROGRESS);
+                self.milestone = self.fetched.saturating_add(self.terms.least);
             }
             let wait = self.attempts.next_wait(error.retry_after());
             let Some(wait) = wait.filter(|wait| self.left().is_none_or(|left| *wait < left)) else {

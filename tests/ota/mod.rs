@@ -3,6 +3,8 @@
 mod bundles;
 mod keys;
 mod large;
+mod network;
+mod server;
 mod tampering;
 
 use std::ffi::OsStr;
