@@ -19,7 +19,7 @@ use rustix::{
     process,
 };
 
-use crate::{Access, Error, File, Fs, Kind, Lock, Stat, lock};
+use crate::{Access, Dress, Error, File, Fs, Kind, Lock, Stat, lock};
 
 /// The machine's file system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,11 +39,14 @@ const SECTOR: usize = 512;
 
 impl Fs for Disk {
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn File>> {
+        if matches!(access, Access::Image | Access::Target) {
+            return open_image(path, access);
+        }
         let common = OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let (flags, mode) = match access {
-            Access::Read => (OFlags::RDONLY | OFlags::NONBLOCK, 0),
+            Access::Read | Access::Image => (OFlags::RDONLY | OFlags::NONBLOCK, 0),
             Access::Change => (OFlags::RDWR | OFlags::NONBLOCK, 0),
-            Access::Blocks => (OFlags::RDWR, 0),
+            Access::Blocks | Access::Target => (OFlags::RDWR, 0),
             Access::New(mode) | Access::NewBlocks(mode) => {
                 (OFlags::RDWR | OFlags::CREATE | OFlags::EXCL, mode)
             }
@@ -56,7 +59,7 @@ impl Fs for Disk {
         }
         let block = match access {
             Access::Blocks | Access::NewBlocks(_) => direct(&fd)?,
-            Access::Read | Access::Change | Access::New(_) => SECTOR,
+            _ => SECTOR,
         };
         Ok(Box::new(DiskFile { fd, block }))
     }
@@ -73,7 +76,15 @@ impl Fs for Disk {
             ty if ty.is_symlink() => Kind::Link,
             _ => Kind::Other,
         };
-        Ok(Some(Stat { kind, len: meta.len(), mode: meta.mode() & 0o7777, uid: meta.uid(), gid: meta.gid() }))
+        Ok(Some(Stat {
+            kind,
+            len: meta.len(),
+            mode: meta.mode() & 0o7777,
+            uid: meta.uid(),
+            gid: meta.gid(),
+            mtime: meta.mtime(),
+            id: (meta.dev(), meta.ino()),
+        }))
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
@@ -104,6 +115,37 @@ impl Fs for Disk {
             Err(Errno::INVAL | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
             result => Ok(result?),
         }
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::hard_link(from, to)
+    }
+
+    fn dress(&self, path: &Path, dress: &Dress) -> io::Result<()> {
+        let stat = fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)?;
+        if (stat.st_uid, stat.st_gid) != (dress.uid, dress.gid) {
+            let (uid, gid) = (fs::Uid::from_raw(dress.uid), fs::Gid::from_raw(dress.gid));
+            fs::chownat(CWD, path, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
+        }
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
+            // After the owner, whose change takes away set-user-id bits. It is no link, and nobody else writes here.
+            fs::chmodat(CWD, path, Mode::from_raw_mode(dress.mode), AtFlags::empty())?;
+        }
+        if let Some(seconds) = dress.mtime {
+            let time = fs::Timespec { tv_sec: seconds, tv_nsec: 0 };
+            let times = fs::Timestamps { last_access: time, last_modification: time };
+            fs::utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?;
+        }
+        Ok(())
+    }
+
+    fn sync_all(&self, folder: &Path) -> io::Result<()> {
+        Ok(fs::syncfs(fs::open(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)?)
+    }
+
+    fn space(&self, folder: &Path) -> io::Result<u64> {
+        let stat = fs::statvfs(folder)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -190,6 +232,12 @@ impl File for DiskFile {
         Ok(fs::fdatasync(&self.fd)?)
     }
 
+    fn forget(&self, offset: u64, len: u64) {
+        if let Some(len) = std::num::NonZeroU64::new(len) {
+            let _hint = fs::fadvise(&self.fd, offset, Some(len), fs::Advice::DontNeed);
+        }
+    }
+
     fn set_owner(&self, uid: u32, gid: u32) -> io::Result<()> {
         let stat = fs::fstat(&self.fd)?;
         if (stat.st_uid, stat.st_gid) != (uid, gid) {
@@ -215,6 +263,26 @@ impl DiskFile {
     fn set_direct(&self, on: bool) -> io::Result<()> {
         set_direct(&self.fd, on)
     }
+}
+
+/// A file or block device as a whole, through the page cache: images are read and written in large pieces.
+fn open_image(path: &Path, access: Access) -> io::Result<Box<dyn File>> {
+    let flags = match access {
+        Access::Target => OFlags::RDWR,
+        _ => OFlags::RDONLY,
+    };
+    // A pipe under this name must not hold the process.
+    let mut fd = fs::open(path, flags | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?;
+    match FileType::from_raw_mode(fs::fstat(&fd)?.st_mode) {
+        FileType::RegularFile => {}
+        FileType::BlockDevice if access == Access::Target => {
+            // Alone: the kernel gives it to nobody who mounts it, and refuses it if somebody has.
+            fd = fs::open(path, flags | OFlags::CLOEXEC | OFlags::EXCL, Mode::empty())?;
+        }
+        FileType::BlockDevice => {}
+        _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "no file and no block device")),
+    }
+    Ok(Box::new(DiskFile { fd, block: SECTOR }))
 }
 
 fn set_direct(fd: impl AsFd, on: bool) -> io::Result<()> {

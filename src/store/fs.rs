@@ -23,6 +23,11 @@ pub enum Access {
     New(u32),
     /// [`Access::New`], to be written as [`Access::Blocks`].
     NewBlocks(u32),
+    /// A file or a block device, only to be read; links are followed.
+    Image,
+    /// A file or a block device that is there, to be read and written at any place; links are followed. Nobody else
+    /// has a block device then: it is `ResourceBusy` if it is mounted or part of another device.
+    Target,
 }
 
 /// What a name stands for.
@@ -51,6 +56,23 @@ pub struct Stat {
     pub uid: u32,
     /// Group.
     pub gid: u32,
+    /// Seconds since 1970 when its bytes were changed last.
+    pub mtime: i64,
+    /// Device and number: two names with the same are one file.
+    pub id: (u64, u64),
+}
+
+/// What a file, folder or link has beside its bytes, and an archive keeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Dress {
+    /// Permission bits; those of a link count for nothing.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Seconds since 1970; not set for folders, which change with each name in them.
+    pub mtime: Option<i64>,
 }
 
 /// A file system.
@@ -71,6 +93,14 @@ pub trait Fs: Send + Sync + fmt::Debug {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Two names change places, atomically; `Unsupported` where the file system cannot.
     fn exchange(&self, a: &Path, b: &Path) -> io::Result<()>;
+    /// Makes another name for a file, in the same folder. Durable once the folder is flushed.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Sets what a name has beside its bytes; never follows a link. Durable once [`Fs::sync_all`] returned.
+    fn dress(&self, path: &Path, dress: &Dress) -> io::Result<()>;
+    /// Flushes all of the file system that a folder is in: bytes, names, and what is beside them.
+    fn sync_all(&self, folder: &Path) -> io::Result<()>;
+    /// Bytes that this process may still take in the file system of a folder.
+    fn space(&self, folder: &Path) -> io::Result<u64>;
     /// Removes a file or a link.
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Removes an empty folder.
@@ -104,6 +134,9 @@ pub trait File: Send + fmt::Debug {
     fn reserve(&self, len: u64) -> io::Result<()>;
     /// Flushes the bytes, and of the rest what is needed to read them back.
     fn sync(&self) -> io::Result<()>;
+    /// Bytes in this range are not needed in memory: what was written starts on its way to the disk, and what is there
+    /// already is read from it the next time. A hint, and no promise.
+    fn forget(&self, offset: u64, len: u64);
     /// Gives the file to an owner and a group.
     fn set_owner(&self, uid: u32, gid: u32) -> io::Result<()>;
     /// Sets the permission bits, whatever the process's mask is.

@@ -31,7 +31,7 @@ mod table;
 
 pub use disk::Disk;
 pub use error::Error;
-pub use fs::{Access, File, Fs, Kind, Stat};
+pub use fs::{Access, Dress, File, Fs, Kind, Stat};
 pub use journal::{Event, Journal, Options, State, Ticket};
 pub use lock::Lock;
 pub use note::Note;

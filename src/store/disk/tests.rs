@@ -206,3 +206,33 @@ fn a_file_is_changed_where_it_is() {
         io::ErrorKind::InvalidInput
     );
 }
+
+#[test]
+fn images_are_opened_through_links_and_hold_what_archives_keep() {
+    let scratch = Scratch::new();
+    let (image, link) = (scratch.path("image"), scratch.path("link"));
+    fs::write(&image, b"old image").unwrap();
+    std::os::unix::fs::symlink("image", &link).unwrap();
+    let file = Disk.open(&link, Access::Target).unwrap();
+    file.write_at(4, b"IMAGE").unwrap();
+    file.forget(0, 9);
+    file.sync().unwrap();
+    let mut bytes = [0; 9];
+    let read = Disk.open(&link, Access::Image).unwrap();
+    assert_eq!((read.size().unwrap(), read.read_at(0, &mut bytes).unwrap()), (9, 9));
+    assert_eq!(&bytes, b"old IMAGE");
+    assert!(Disk.open(scratch.folder(), Access::Image).is_err());
+    assert!(Disk.open(&scratch.path("none"), Access::Target).is_err());
+
+    let before = Disk.stat(&image).unwrap().unwrap();
+    let dress = Dress { mode: 0o640, uid: before.uid, gid: before.gid, mtime: Some(1_000_000_007) };
+    Disk.dress(&image, &dress).unwrap();
+    Disk.dress(&link, &dress).unwrap();
+    let after = Disk.stat(&image).unwrap().unwrap();
+    assert_eq!((after.mode, after.mtime), (0o640, 1_000_000_007));
+    assert_eq!(Disk.stat(&link).unwrap().unwrap().mtime, 1_000_000_007);
+    Disk.link(&image, &scratch.path("same")).unwrap();
+    assert_eq!(Disk.stat(&scratch.path("same")).unwrap().unwrap().id, after.id);
+    Disk.sync_all(scratch.folder()).unwrap();
+    assert!(Disk.space(scratch.folder()).unwrap() > 0);
+}

@@ -8,11 +8,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
+    sync::Arc,
 };
 
 use super::{
     Dice, Op, Recorder, Step,
-    recorder::{Id, Names, Node},
+    recorder::{Id, Names, Node, What},
 };
 
 /// What storage writes as a whole, or tears.
@@ -51,6 +52,8 @@ fn label(step: &Step) -> Option<String> {
         Op::Flush(_) => "flush",
         Op::Names(..) => "names",
         Op::FlushFolder(_) => "flush folder",
+        Op::FlushAll => "flush all",
+        Op::Dress(..) => "dress",
         Op::Made(_) | Op::Grow(..) | Op::Handed(_) | Op::Told(_) => return None,
     };
     Some(format!("{kind} {}", step.name))
@@ -65,7 +68,7 @@ fn moves(step: &Step) -> bool {
 pub fn faults(steps: &[Step]) -> BTreeSet<Fault> {
     let labels: Vec<(usize, String)> =
         steps.iter().enumerate().filter_map(|(at, step)| Some((at, label(step)?))).collect();
-    let is_flush = |at: usize| matches!(steps[at].op, Op::Flush(_) | Op::FlushFolder(_));
+    let is_flush = |at: usize| matches!(steps[at].op, Op::Flush(_) | Op::FlushFolder(_) | Op::FlushAll);
     let mut faults: BTreeSet<Fault> = labels
         .iter()
         .filter(|(at, _)| is_flush(*at))
@@ -119,7 +122,7 @@ pub fn cuts<B>(
     let (mut told, mut handed) = (0, 0);
     for (at, step) in steps.iter().enumerate() {
         let random = match step.op {
-            Op::Flush(_) | Op::FlushFolder(_) => AT_FLUSH,
+            Op::Flush(_) | Op::FlushFolder(_) | Op::FlushAll => AT_FLUSH,
             Op::Made(_) | Op::Handed(_) | Op::Told(_) => 0,
             _ => BETWEEN,
         };
@@ -158,10 +161,11 @@ impl Durable {
         let flushed = |waiting: &Op| match (op, waiting) {
             (Op::Flush(id), Op::Write(at, ..) | Op::Grow(at, _)) => at == id,
             (Op::FlushFolder(id), Op::Names(at, _)) => at == id,
+            (Op::FlushAll, _) => true,
             _ => false,
         };
         match op {
-            Op::Flush(_) | Op::FlushFolder(_) => {
+            Op::Flush(_) | Op::FlushFolder(_) | Op::FlushAll => {
                 let (done, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(flushed);
                 self.waiting = waiting;
                 let done: Vec<Op> = done;
@@ -196,8 +200,11 @@ impl Durable {
             }
         }
         for (id, lens) in lens {
-            if let (Share::Some, Node::File(bytes)) = (share, &mut nodes[id]) {
-                bytes.resize(lens[dice.below(lens.len() as u64) as usize], 0);
+            if let (Share::Some, What::File(bytes)) = (share, &mut nodes[id].what) {
+                let len = lens[dice.below(lens.len() as u64) as usize];
+                if bytes.len() != len {
+                    Arc::make_mut(bytes).resize(len, 0);
+                }
             }
         }
         Recorder::of(nodes, dice.roll())
@@ -214,8 +221,8 @@ fn end_of(op: &Op) -> Option<(Id, usize)> {
 }
 
 fn len(node: &Node) -> usize {
-    match node {
-        Node::File(bytes) => bytes.len(),
+    match &node.what {
+        What::File(bytes) => bytes.len(),
         _ => 0,
     }
 }
@@ -241,26 +248,32 @@ fn apply(nodes: &mut [Node], op: &Op) {
         Op::Write(id, offset, bytes) => write(nodes, *id, *offset, bytes),
         Op::Grow(id, len) => grow(nodes, *id, *len as usize),
         Op::Names(id, names) => {
-            if let Node::Folder(entries) = &mut nodes[*id] {
+            if let What::Folder(entries) = &mut nodes[*id].what {
                 entries.apply(names);
             }
         }
-        Op::Made(_) | Op::Flush(_) | Op::FlushFolder(_) | Op::Handed(_) | Op::Told(_) => {}
+        Op::Dress(id, dress) => nodes[*id].dress.set(dress),
+        Op::Made(_)
+        | Op::Flush(_)
+        | Op::FlushFolder(_)
+        | Op::FlushAll
+        | Op::Handed(_)
+        | Op::Told(_) => {}
     }
 }
 
 fn write(nodes: &mut [Node], id: Id, offset: u64, bytes: &[u8]) {
     let end = offset as usize + bytes.len();
     grow(nodes, id, end);
-    if let Node::File(file) = &mut nodes[id] {
-        file[offset as usize..end].copy_from_slice(bytes);
+    if let What::File(file) = &mut nodes[id].what {
+        Arc::make_mut(file)[offset as usize..end].copy_from_slice(bytes);
     }
 }
 
 fn grow(nodes: &mut [Node], id: Id, len: usize) {
-    if let Node::File(file) = &mut nodes[id]
+    if let What::File(file) = &mut nodes[id].what
         && file.len() < len
     {
-        file.resize(len, 0);
+        Arc::make_mut(file).resize(len, 0);
     }
 }

@@ -8,18 +8,29 @@ use std::{
 };
 
 use super::Dice;
-use crate::{Access, Error, File, Fs, Kind, Lock, Stat};
+use crate::{Access, Dress, Error, File, Fs, Kind, Lock, Stat};
 
 /// A file, folder or link by number; 0 is the root folder.
 pub(super) type Id = usize;
 
 /// What is stored under a number.
 #[derive(Clone, Debug)]
-pub(super) enum Node {
-    File(Vec<u8>),
+pub(super) struct Node {
+    pub(super) what: What,
+    pub(super) dress: Dress,
+}
+
+/// Bytes, names or a target.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    /// Shared between the disks of a proof until one writes to it.
+    File(Arc<Vec<u8>>),
     Folder(BTreeMap<String, Id>),
     Link(PathBuf),
 }
+
+/// What everything has from the start, whatever it was made with: only what is set later can be lost.
+const NAKED: Dress = Dress { mode: 0o700, uid: 0, gid: 0, mtime: Some(0) };
 
 /// One thing done to the disk. Files and folders go by number.
 #[derive(Clone, Debug)]
@@ -36,6 +47,10 @@ pub enum Op {
     Names(usize, Vec<(String, Option<usize>)>),
     /// A folder flushed.
     FlushFolder(usize),
+    /// What a file, folder or link has beside its bytes was set.
+    Dress(usize, Dress),
+    /// Everything flushed.
+    FlushAll,
     /// The test's own mark: it handed over its change of this number.
     Handed(u64),
     /// The test's own mark: it was told that all changes up to this number are durable.
@@ -55,11 +70,12 @@ pub enum Made {
 
 impl Made {
     pub(super) fn node(&self) -> Node {
-        match self {
-            Made::File => Node::File(Vec::new()),
-            Made::Folder => Node::Folder(BTreeMap::new()),
-            Made::Link(target) => Node::Link(target.clone()),
-        }
+        let what = match self {
+            Made::File => What::File(Arc::default()),
+            Made::Folder => What::Folder(BTreeMap::new()),
+            Made::Link(target) => What::Link(target.clone()),
+        };
+        Node { what, dress: NAKED }
     }
 }
 
@@ -89,7 +105,7 @@ struct Inner {
 impl Recorder {
     /// An empty disk.
     pub fn new(seed: u64) -> Recorder {
-        Recorder::of(vec![Node::Folder(BTreeMap::new())], seed)
+        Recorder::of(vec![Made::Folder.node()], seed)
     }
 
     /// A disk as a power cut left it, met by another process.
@@ -162,9 +178,9 @@ impl Recorder {
 
 impl Inner {
     fn find(&self, path: &Path) -> io::Result<Id> {
-        path.components().try_fold(0, |at, part| match (part, &self.nodes[at]) {
+        path.components().try_fold(0, |at, part| match (part, &self.nodes[at].what) {
             (Component::RootDir | Component::CurDir, _) => Ok(at),
-            (Component::Normal(name), Node::Folder(names)) => name
+            (Component::Normal(name), What::Folder(names)) => name
                 .to_str()
                 .and_then(|name| names.get(name))
                 .copied()
@@ -174,21 +190,28 @@ impl Inner {
     }
 
     fn folder(&mut self, id: Id) -> io::Result<&mut BTreeMap<String, Id>> {
-        match &mut self.nodes[id] {
-            Node::Folder(names) => Ok(names),
+        match &mut self.nodes[id].what {
+            What::Folder(names) => Ok(names),
             _ => Err(io::ErrorKind::NotADirectory.into()),
         }
     }
 
     fn file(&mut self, id: Id) -> io::Result<&mut Vec<u8>> {
-        match &mut self.nodes[id] {
-            Node::File(bytes) => Ok(bytes),
+        match &mut self.nodes[id].what {
+            What::File(bytes) => Ok(Arc::make_mut(bytes)),
+            _ => Err(io::ErrorKind::IsADirectory.into()),
+        }
+    }
+
+    fn bytes(&self, id: Id) -> io::Result<&[u8]> {
+        match &self.nodes[id].what {
+            What::File(bytes) => Ok(bytes),
             _ => Err(io::ErrorKind::IsADirectory.into()),
         }
     }
 
     fn grow(&mut self, id: Id, len: u64) -> io::Result<()> {
-        let more = len.saturating_sub(self.file(id)?.len() as u64);
+        let more = len.saturating_sub(self.bytes(id)?.len() as u64);
         self.space = self.space.checked_sub(more).ok_or(io::ErrorKind::StorageFull)?;
         if more > 0 {
             self.file(id)?.resize(len as usize, 0);
@@ -198,8 +221,8 @@ impl Inner {
 
     /// The name a file has now.
     fn name_of(&self, id: Id) -> String {
-        let named = |node: &Node| match node {
-            Node::Folder(names) => names.iter().find(|(_, at)| **at == id).map(|(name, _)| pattern(name)),
+        let named = |node: &Node| match &node.what {
+            What::Folder(names) => names.iter().find(|(_, at)| **at == id).map(|(name, _)| pattern(name)),
             _ => None,
         };
         self.nodes.iter().find_map(named).unwrap_or_default()
@@ -227,6 +250,13 @@ impl Names for BTreeMap<String, Id> {
     }
 }
 
+impl Dress {
+    /// Changes all that another one says.
+    pub(super) fn set(&mut self, other: &Dress) {
+        *self = Dress { mtime: other.mtime.or(self.mtime), ..*other };
+    }
+}
+
 /// A name with its numbers made alike.
 fn pattern(name: &str) -> String {
     let mut out = String::new();
@@ -249,10 +279,10 @@ impl Fs for Recorder {
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn File>> {
         let id = match access {
             Access::New(_) | Access::NewBlocks(_) => self.make(path, Made::File)?,
-            Access::Read | Access::Change | Access::Blocks => {
-                let mut inner = self.inner();
+            Access::Read | Access::Change | Access::Blocks | Access::Image | Access::Target => {
+                let inner = self.inner();
                 let id = inner.find(path)?;
-                inner.file(id)?;
+                inner.bytes(id)?;
                 id
             }
         };
@@ -266,12 +296,13 @@ impl Fs for Recorder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let (kind, len) = match &inner.nodes[id] {
-            Node::File(bytes) => (Kind::File, bytes.len() as u64),
-            Node::Folder(_) => (Kind::Folder, 0),
-            Node::Link(_) => (Kind::Link, 0),
+        let (kind, len) = match &inner.nodes[id].what {
+            What::File(bytes) => (Kind::File, bytes.len() as u64),
+            What::Folder(_) => (Kind::Folder, 0),
+            What::Link(_) => (Kind::Link, 0),
         };
-        Ok(Some(Stat { kind, len, mode: 0o700, uid: 0, gid: 0 }))
+        let Dress { mode, uid, gid, mtime } = inner.nodes[id].dress;
+        Ok(Some(Stat { kind, len, mode, uid, gid, mtime: mtime.unwrap_or(0), id: (0, id as u64) }))
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
@@ -290,8 +321,8 @@ impl Fs for Recorder {
 
     fn read_link(&self, link: &Path) -> io::Result<PathBuf> {
         let inner = self.inner();
-        match &inner.nodes[inner.find(link)?] {
-            Node::Link(target) => Ok(target.clone()),
+        match &inner.nodes[inner.find(link)?].what {
+            What::Link(target) => Ok(target.clone()),
             _ => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
@@ -307,6 +338,34 @@ impl Fs for Recorder {
         let a = self.inner().find(a)?;
         let b = self.inner().find(b)?;
         self.rename_all(folder, &a_name.clone(), vec![(a_name, Some(b)), (b_name, Some(a))])
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let (folder, name) = split(to)?;
+        let id = self.inner().find(from)?;
+        if self.inner().find(to).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        self.rename_all(folder, &name, vec![(name.clone(), Some(id))])
+    }
+
+    fn dress(&self, path: &Path, dress: &Dress) -> io::Result<()> {
+        let mut inner = self.inner();
+        let id = inner.find(path)?;
+        inner.nodes[id].dress.set(dress);
+        inner.record(Op::Dress(id, *dress), id);
+        Ok(())
+    }
+
+    fn sync_all(&self, folder: &Path) -> io::Result<()> {
+        let mut inner = self.inner();
+        let id = inner.find(folder)?;
+        inner.record(Op::FlushAll, id);
+        Ok(())
+    }
+
+    fn space(&self, _: &Path) -> io::Result<u64> {
+        Ok(self.inner().space)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -359,12 +418,12 @@ struct RecordedFile {
 
 impl File for RecordedFile {
     fn size(&self) -> io::Result<u64> {
-        Ok(self.disk.inner().file(self.id)?.len() as u64)
+        Ok(self.disk.inner().bytes(self.id)?.len() as u64)
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        let mut inner = self.disk.inner();
-        let bytes = inner.file(self.id)?.get(offset as usize..).unwrap_or_default();
+        let inner = self.disk.inner();
+        let bytes = inner.bytes(self.id)?.get(offset as usize..).unwrap_or_default();
         let len = bytes.len().min(into.len());
         into[..len].copy_from_slice(&bytes[..len]);
         Ok(len)
@@ -396,6 +455,8 @@ impl File for RecordedFile {
         inner.steps.push(Step { op: Op::Flush(self.id), name });
         Ok(())
     }
+
+    fn forget(&self, _: u64, _: u64) {}
 
     fn set_owner(&self, _: u32, _: u32) -> io::Result<()> {
         Ok(())
