@@ -104,7 +104,81 @@ pub(crate) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .override_usage("edgekit ota VERB [OPTIONS] [WORD]...")
+        .subcommands([apply(), plan(), status(), commit(), rollback(), mark_bad(), unblock(), settle()])
         .subcommands([bundle, keygen(), keys])
+}
+
+/// What is taken, and on which terms.
+fn terms(command: Command) -> Command {
+    network(trust(
+        command
+            .arg(word(FILE, "BUNDLE", "A file or an address; - is standard input"))
+            .arg(many(value("component", "NAME", "Only this component; may be given several times")))
+            .arg(flag("no-full-fallback", "Refuse where no delta fits what runs"))
+            .arg(flag("force", "Take a version that is blocked, or that runs already")),
+    ))
+    .arg(json())
+    .arg(progress::arg())
+}
+
+fn apply() -> Command {
+    terms(Command::new("apply").about("Install a bundle into the slot that does not run, and start it next"))
+        .arg(flag("dry-run", "Only show what would be done, in bytes"))
+}
+
+fn plan() -> Command {
+    terms(Command::new("plan").about("Show what 'apply' would do, in bytes"))
+}
+
+fn device(command: Command) -> Command {
+    command.arg(config::file_arg()).arg(json())
+}
+
+fn status() -> Command {
+    device(Command::new("status").about("Show what runs, what is next, and what is not taken"))
+        .arg(flag("read", "Read what runs, and show its digest"))
+        .arg(progress::arg())
+}
+
+fn commit() -> Command {
+    device(Command::new("commit").about("Keep the new version: it is good"))
+}
+
+fn why() -> Arg {
+    value("why", "TEXT", "The reason that is remembered [by hand]")
+}
+
+fn rollback() -> Command {
+    device(Command::new("rollback").about("Go back to the other slot, and block the version that is left"))
+        .arg(why())
+}
+
+fn mark_bad() -> Command {
+    device(Command::new("mark-bad").about("Say that a slot is bad: it is not started again"))
+        .arg(
+            Arg::new("slot")
+                .value_name("SLOT")
+                .value_parser(["a", "b", "running", "other"])
+                .hide_possible_values(true)
+                .help("a, b, running or other [running]"),
+        )
+        .arg(why())
+}
+
+fn unblock() -> Command {
+    device(Command::new("unblock").about("Take blocked versions again, and end the safe mode"))
+        .arg(
+            Arg::new("id")
+                .value_name("ID")
+                .required_unless_present("all")
+                .conflicts_with("all")
+                .help("The version, as 'status' shows it"),
+        )
+        .arg(flag("all", "All of them"))
+}
+
+fn settle() -> Command {
+    device(Command::new("settle").about("Finish what a power cut left: for scripts that start before others"))
 }
 
 fn keygen() -> Command {

@@ -11,6 +11,7 @@ use edgekit_core::{Ctx, Environment, Error, Exit, Paths};
 
 use crate::bundle::source::{self, Fetching, FileSource, HttpSource, Source};
 use crate::config::Ota;
+use crate::device::Updater;
 use crate::fault::Fault;
 use crate::halt::Halt;
 use crate::keys::list::List;
@@ -28,6 +29,14 @@ pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> 
             Some(("sign", sub)) => verbs::keys::sign(sub),
             _ => Err(none()),
         },
+        Some(("apply", sub)) => verbs::apply::apply(sub, ctx),
+        Some(("plan", sub)) => verbs::apply::plan(sub, ctx),
+        Some(("status", sub)) => verbs::status::run(sub, ctx),
+        Some(("commit", sub)) => verbs::decide::commit(sub, ctx),
+        Some(("rollback", sub)) => verbs::decide::rollback(sub, ctx),
+        Some(("mark-bad", sub)) => verbs::decide::mark_bad(sub, ctx),
+        Some(("unblock", sub)) => verbs::decide::unblock(sub, ctx),
+        Some(("settle", sub)) => verbs::decide::settle(sub, ctx),
         Some(("bundle", sub)) => match sub.subcommand() {
             Some(("create", sub)) => verbs::create::run(sub, ctx),
             Some(("sign", sub)) => verbs::sign::sign(sub, ctx),
@@ -40,6 +49,19 @@ pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> 
         },
         _ => Err(none()),
     }
+}
+
+/// The device as it is configured, and as the command line says whom to believe. `is_read` changes nothing.
+pub(crate) fn updater(sub: &ArgMatches, ctx: &mut Ctx, is_read: bool) -> Result<Updater, Error> {
+    let paths = Paths::process();
+    let mut updater = Updater::open(config(sub, ctx)?, &paths, ctx.clock(), is_read)?;
+    updater.state.notes().iter().for_each(|note| ctx.warn(note));
+    // Verbs that take no bundle ask nobody whom to believe.
+    let is_given = |id: &str| sub.try_contains_id(id).unwrap_or(false);
+    if is_given("key") || is_given("keys") {
+        updater.trust = Some(Box::new(trusted(sub)?));
+    }
+    Ok(updater)
 }
 
 /// The path that a verb is about.

@@ -24,6 +24,14 @@ pub(crate) static FORMAT: Format = Format {
 
 edgekit_core::text_type!(Hex, &FORMAT, |text| decode(text).map(Hex));
 
+impl std::str::FromStr for Hex {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Hex, String> {
+        decode(text).map(Hex).ok_or_else(|| format!("'{text}' is not 64 hexadecimal digits, lower case"))
+    }
+}
+
 impl std::fmt::Display for Hex {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&encode(&self.0))

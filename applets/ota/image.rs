@@ -90,6 +90,29 @@ impl Image for &[u8] {
     }
 }
 
+/// The beginning of an image: of a partition that is larger than what was written to it.
+pub struct Prefix<'a> {
+    image: &'a dyn Image,
+    size: u64,
+}
+
+impl<'a> Prefix<'a> {
+    /// The first `size` bytes; `None` if there are not so many.
+    pub fn of(image: &'a dyn Image, size: u64) -> Option<Prefix<'a>> {
+        (image.size() >= size).then_some(Prefix { image, size })
+    }
+}
+
+impl Image for Prefix<'_> {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Fault> {
+        self.image.read(at, into)
+    }
+}
+
 /// True if there is nothing but zeros: as fast as memory, since most of many images is.
 pub(crate) fn is_zero(bytes: &[u8]) -> bool {
     const ZEROS: [u8; 4096] = [0; 4096];

@@ -14,6 +14,7 @@ pub mod bundle;
 mod cli;
 pub mod config;
 pub mod delta;
+pub mod device;
 mod entry;
 mod fault;
 pub mod glob;

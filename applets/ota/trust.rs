@@ -71,6 +71,20 @@ impl KeyTrust {
         Ok(KeyTrust { keys: list.keys, is_list: true })
     }
 
+    /// The same, or a newer list that was kept since, in the words of its file: what a bundle brought once counts from
+    /// then on, so that a key that was taken out of the lists stays out.
+    ///
+    /// # Errors
+    /// What is wrong with the newer list, [`Fault::Untrusted`] if it does not follow.
+    pub(crate) fn newest(self, kept: Option<&[u8]>) -> Result<KeyTrust, Fault> {
+        let Some(text) = kept else { return Ok(self) };
+        let list = List::parse("the list of keys in the state", text)?;
+        match list.keys.number > self.keys.number {
+            true if self.is_list => Ok(KeyTrust { keys: list.keys, is_list: true }),
+            _ => Ok(self),
+        }
+    }
+
     /// The list in force once those that a bundle brings were followed.
     fn follow(&self, head: &Head) -> Result<Keys, Fault> {
         let mut keys = self.keys.clone();

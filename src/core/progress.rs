@@ -48,6 +48,7 @@ pub struct Progress {
     doing: String,
     total: Option<u64>,
     done: u64,
+    saved: u64,
     started: Duration,
     shown: Option<(Duration, u64)>,
 }
@@ -65,14 +66,15 @@ impl Progress {
         };
         let clock = ctx.clock().clone();
         let started = clock.monotonic();
-        Progress { shape, clock, doing: String::new(), total: None, done: 0, started, shown: None }
+        Progress { shape, clock, doing: String::new(), total: None, done: 0, saved: 0, started, shown: None }
     }
 
     /// The next piece of work begins; `total` in bytes, if it is known.
     pub fn begin(&mut self, doing: &str, total: Option<u64>) {
         self.end();
         doing.clone_into(&mut self.doing);
-        (self.total, self.done, self.started) = (total, 0, self.clock.monotonic());
+        (self.total, self.done, self.saved) = (total, 0, 0);
+        self.started = self.clock.monotonic();
     }
 
     /// What is being done.
@@ -86,6 +88,11 @@ impl Progress {
         if self.shape != Shape::None && self.is_due() {
             self.show();
         }
+    }
+
+    /// So many bytes of what is done, or will be said to be by the next [`Progress::add`], need not be moved.
+    pub fn save(&mut self, bytes: u64) {
+        self.saved += bytes;
     }
 
     /// The work is over, or has failed: a line on a terminal is wiped.
@@ -117,6 +124,7 @@ impl Progress {
                 let mut line = Vec::new();
                 let value = serde_json::json!({
                     "doing": self.doing, "done": self.done, "total": self.total,
+                    "saved": self.saved,
                     "seconds": elapsed.as_secs_f64(),
                 });
                 let _memory = json::write_line(&mut line, "progress", value);
@@ -144,6 +152,9 @@ impl Progress {
             let seconds = (left as f64 / rate).ceil().min(1e9) as u64;
             words.push_str(&format!(", {} left", units::show_duration(Duration::from_secs(seconds))));
         }
+        if self.saved > 0 {
+            words.push_str(&format!(", {} MiB saved", self.saved / MIB));
+        }
         words
     }
 }
@@ -161,8 +172,16 @@ mod tests {
     fn progress(shape: Shape) -> (Progress, crate::Hands) {
         let (clock, hands) = Clock::fake(Duration::from_secs(1_800_000_000));
         let started = clock.monotonic();
-        let progress =
-            Progress { shape, clock, doing: String::new(), total: None, done: 0, started, shown: None };
+        let progress = Progress {
+            shape,
+            clock,
+            doing: String::new(),
+            total: None,
+            done: 0,
+            saved: 0,
+            started,
+            shown: None,
+        };
         (progress, hands)
     }
 

@@ -140,7 +140,11 @@ impl Fs for Disk {
     }
 
     fn sync_all(&self, folder: &Path) -> io::Result<()> {
-        Ok(fs::syncfs(fs::open(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)?)
+        Ok(fs::syncfs(fs::open(
+            folder,
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?)?)
     }
 
     fn space(&self, folder: &Path) -> io::Result<u64> {

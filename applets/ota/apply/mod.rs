@@ -4,8 +4,23 @@
 //! trust → policy → blocked? → plan → Slot::check of all → write with checkpoints → read back and hash of all
 //!       → written → switch → trying → (reboot, or restart) → health → commit, or return
 //! ```
+//! | room | knows |
+//! |---|---|
+//! | `plan` | what will be done, in bytes |
+//! | `install` | pages, checkpoints, read-back |
+//! | `settle` | the switch, commit, return; what a power cut left of them |
+//! | `state` | what is remembered |
+//!
 //! Neighbours: `bundle` gives proven pages, `slot` takes them, `boot` starts them, `device` holds them together;
 //! `fleet` and the verbs call [`install`] and are told through a [`Watcher`].
+
+mod install;
+mod plan;
+mod settle;
+pub mod state;
+
+pub use install::install;
+pub use settle::{Settled, commit, mark_bad, rollback, settle, switch, unblock};
 
 use crate::boot::Name;
 use crate::hex::Hex;

@@ -21,6 +21,9 @@ pub mod running;
 pub mod uboot;
 
 use std::fmt;
+use std::sync::Arc;
+
+use edgekit_store::Table;
 
 use crate::fault::Fault;
 
@@ -134,6 +137,16 @@ pub trait Boot: Send {
     /// # Errors
     /// As [`Boot::attempt`].
     fn reject(&mut self, slot: Name) -> Result<(), Fault>;
+}
+
+/// The boot loader that is configured. `table` is the state's, `boot_id` the kernel's for this boot of the machine.
+///
+/// # Errors
+/// Where its store is not what the configuration says.
+pub fn open(loader: &Loader, table: Arc<Table>, boot_id: &str) -> Result<Box<dyn Boot>, Fault> {
+    match loader.kind {
+        Kind::None => Ok(Box::new(NoLoader::open(table, boot_id)?)),
+    }
 }
 
 edgekit_core::words! {

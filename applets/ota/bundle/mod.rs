@@ -32,4 +32,5 @@ pub mod tree;
 pub(crate) mod write;
 
 pub use head::Head;
+pub(crate) use layout::ENTRY;
 pub use manifest::{Component, Manifest, Payload};

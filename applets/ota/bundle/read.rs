@@ -58,6 +58,11 @@ impl<'a> Opened<'a> {
         Ok((self.unchecked()?, approval))
     }
 
+    /// What it is called in messages.
+    pub fn place(&self) -> &str {
+        &self.head.place
+    }
+
     /// Reads the manifest of whoever wrote it: to be looked at, never to be installed.
     pub fn unchecked(self) -> Result<Bundle<'a>, Fault> {
         let Opened { reader, head } = self;
@@ -71,6 +76,11 @@ impl<'a> Opened<'a> {
 }
 
 impl Bundle<'_> {
+    /// What the deployment of it is called: the digest of the manifest as it is signed.
+    pub fn id(&self) -> Hex {
+        Hex(*blake3::hash(self.head.signed.text().as_bytes()).as_bytes())
+    }
+
     /// The component of this name.
     pub fn component(&self, name: &str) -> Result<&Component, Fault> {
         self.manifest.component.get(name).ok_or_else(|| {
@@ -140,13 +150,26 @@ impl Bundle<'_> {
         old: &dyn Image,
         sink: Sink<'_>,
     ) -> Result<(), Fault> {
+        self.pour_from(0, component, payload, pages, old, sink)
+    }
+
+    /// [`Bundle::pour`] from a page on: blocks before it are passed over, and not read where the source can jump.
+    pub fn pour_from(
+        &mut self,
+        from: u64,
+        component: &str,
+        payload: &str,
+        pages: &[Hash],
+        old: &dyn Image,
+        sink: Sink<'_>,
+    ) -> Result<(), Fault> {
         let size = self.component(component)?.size;
         let mut decoder = Decoder::new()?;
         let mut page = vec![0; PAGE];
         let place = self.head.place.clone();
         let is_delta =
             self.component(component)?.payload.get(payload).is_some_and(|payload| payload.source.is_some());
-        self.blocks(component, payload, &mut |block| {
+        self.blocks(from, component, payload, &mut |block| {
             let wrong = |wrong| match wrong {
                 Wrong::Block(what) => Fault::Damaged { place: place.clone(), at: block.at, what: what.to_owned() },
                 Wrong::Fault(fault) => fault,
@@ -165,7 +188,9 @@ impl Bundle<'_> {
                         false => wrong(Wrong::Block("a page does not come out as the manifest says")),
                     });
                 }
-                sink(number, bytes)?;
+                if number >= from {
+                    sink(number, bytes)?;
+                }
             }
             decoder.end().map_err(wrong)
         })
@@ -178,7 +203,7 @@ impl Bundle<'_> {
         payload: &str,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), Fault> {
-        self.blocks(component, payload, &mut |block| {
+        self.blocks(0, component, payload, &mut |block| {
             progress(block.bytes.len() as u64);
             Ok(())
         })
@@ -221,6 +246,7 @@ impl Bundle<'_> {
 
     fn blocks(
         &mut self,
+        from: u64,
         component: &str,
         payload: &str,
         each: &mut dyn FnMut(Stored<'_>) -> Result<(), Fault>,
@@ -231,6 +257,11 @@ impl Bundle<'_> {
         let (mut first, mut stored) = (0, Vec::new());
         for (len, pages, hash) in index.as_chunks::<ENTRY>().0.iter().map(entry) {
             let at = self.reader.at();
+            if first + pages <= from {
+                self.reader.go_to(at + len as u64)?;
+                first += pages;
+                continue;
+            }
             stored.resize(len, 0);
             self.block(&mut stored, &hash)?;
             each(Stored { bytes: &stored, at, first, pages })?;

@@ -5,12 +5,25 @@
 //! be given (`apply`). Everything goes through [`edgekit_store::Fs`], so that `store::proof` can record each write and
 //! each flush and replay every power cut.
 //!
+//! | room | knows |
+//! |---|---|
+//! | `plain` | bytes from beginning to end: block devices, image files, files of their own |
+//! | `machine` | who else has a place: mounts, holders, loop devices, space |
+//!
 //! Neighbours: `apply` drives them, `device` opens those that are configured.
 
-use std::path::PathBuf;
+mod machine;
+mod plain;
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use edgekit_store::Fs;
+
+use crate::boot::Name;
 use crate::fault::Fault;
 use crate::image::Image;
+use plain::{Nature, Plain};
 
 /// How far a slot is written, by a record that is durable itself.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -58,32 +71,51 @@ pub trait Slot: Send {
     fn image(&self) -> Result<Box<dyn Image>, Fault>;
 }
 
+/// A component in a slot, where the configuration has it.
+///
+/// # Errors
+/// [`Fault::Config`] for what is missing there.
+pub(crate) fn open(
+    fs: &Arc<dyn Fs>,
+    root: &Path,
+    component: &str,
+    home: &Home,
+    name: Name,
+) -> Result<Box<dyn Slot>, Fault> {
+    let set = |name: Name| root.join(name.word()).join(component);
+    Ok(match home.kind {
+        Kind::Device => {
+            let place = if name == Name::A { &home.a } else { &home.b };
+            let place = place.as_ref().ok_or_else(|| {
+                Fault::Config(
+                    format!("component '{component}' has no place for slot {name}"),
+                    format!("a device has two: {name} = \"/dev/…\" in [component.{component}]"),
+                )
+            })?;
+            Box::new(Plain::new(fs.clone(), place, Nature::Area))
+        }
+        Kind::File => Box::new(Plain::new(fs.clone(), &set(name), Nature::Anew(set(name.other()), 0o644))),
+    })
+}
+
 edgekit_core::words! {
     /// What a component is made of.
     pub enum Kind {
         /// A file system image in two block devices, or two image files.
         Device = "device",
-        /// A folder; its image is an archive.
-        Folder = "folder",
         /// A single file.
         File = "file",
-        /// The program edgekit, or another that stands for itself.
-        Itself = "self",
     }
 }
 
 edgekit_core::config! {
     /// Where a component is on this device
     pub struct Home {
-        /// What it is made of: device, folder, file or self
+        /// What it is made of: device or file
         live kind: Kind, like "device";
         /// Block device or image file of slot a; for a device
         live a: Option<PathBuf>, like "/dev/mmcblk0p2";
         /// Block device or image file of slot b; for a device
         live b: Option<PathBuf>, like "/dev/mmcblk0p3";
-        /// The file that is exchanged; for self, where it is the running program if nothing is said
-        live path: Option<PathBuf>, like "/usr/local/bin/edgekit";
-        /// Services that are handed over to the new program; for self
-        live daemons: Vec<String> = [];
     }
 }

@@ -131,7 +131,7 @@ impl<S: State> Journal<S> {
     /// Reads the journal at `path` and takes no lock: for looking at it, also on a read-only disk.
     ///
     /// # Errors
-    /// [`Error::Io`], also when there is none, and [`Error::Format`].
+    /// [`Error::Io`] and [`Error::Format`]. One that was never made is empty.
     pub fn open_to_read(fs: Arc<dyn Fs>, path: &Path, on_event: OnEvent, state: S) -> Result<Journal<S>> {
         open::read(fs, path, Options { on_event, ..Options::default() }, state)
     }

@@ -92,7 +92,11 @@ pub(super) fn write<S: State>(
 }
 
 pub(super) fn read<S: State>(fs: Arc<dyn Fs>, path: &Path, options: Options, state: S) -> Result<Journal<S>> {
-    let file = load(&*fs, path)?;
+    // What was never made is empty: who only looks need not make it.
+    let file = match fs.stat(path).map_err(Error::io("look at", path))? {
+        Some(_) => Some(load(&*fs, path)?),
+        None => None,
+    };
     let buf = BlockBuf::default();
     let journal = Journal {
         tail: Mutex::new(Tail { access: Access::Read, epoch: 0, seq: 0, salt: 0, end: 0, len: 0, buf }),
@@ -103,6 +107,7 @@ pub(super) fn read<S: State>(fs: Arc<dyn Fs>, path: &Path, options: Options, sta
         fs,
         _lock: None,
     };
+    let Some(file) = file else { return Ok(journal) };
     let Scan { damage, .. } = journal.judge(&file)?;
     if let Some(damage) = damage.first() {
         let error = std::io::Error::new(std::io::ErrorKind::InvalidData, damage.to_string());

@@ -153,6 +153,8 @@ fn a_full_disk_refuses_and_loses_nothing() {
     let reader = reader.unwrap();
     reader.read(|lines| assert_eq!(lines.0.len(), kept));
     assert!(matches!(reader.append(b"x"), Err(Error::ReadOnly { .. })));
+    let none = Journal::open_to_read(Arc::new(disk), Path::new("/none"), Box::new(|_| {}), Lines::default());
+    assert!(matches!(none.unwrap().append(b"x"), Err(Error::ReadOnly { .. })));
 }
 
 #[test]

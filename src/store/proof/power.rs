@@ -253,12 +253,7 @@ fn apply(nodes: &mut [Node], op: &Op) {
             }
         }
         Op::Dress(id, dress) => nodes[*id].dress.set(dress),
-        Op::Made(_)
-        | Op::Flush(_)
-        | Op::FlushFolder(_)
-        | Op::FlushAll
-        | Op::Handed(_)
-        | Op::Told(_) => {}
+        Op::Made(_) | Op::Flush(_) | Op::FlushFolder(_) | Op::FlushAll | Op::Handed(_) | Op::Told(_) => {}
     }
 }
 

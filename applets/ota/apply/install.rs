@@ -1,0 +1,438 @@
+//! The installation itself: a plan becomes a slot, page by page, and what a power cut leaves is gone on with.
+//!
+//! Everything that is durable is in this order: the loader is told not to start the slot; the state forgets what was
+//! in it and says what is to be; pages, a flush, the record that has them, again and again; the end of the component,
+//! the record that has it. So a record never says more than is there, and what it says is not written again.
+//! Neighbours: `plan` before it, `settle` after it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use super::plan::Planner;
+use super::settle;
+use super::state::{Deployment, Part, Stage};
+use super::{Installed, Item, Moved, Outcome, Phase, Plan, Terms, Watcher, Way};
+use crate::boot::Name;
+use crate::bundle::read::{self, Bundle};
+use crate::bundle::source::Source;
+use crate::bundle::tree::{self, PAGE};
+use crate::bundle::write::NOTHING;
+use crate::device::Updater;
+use crate::fault::Fault;
+use crate::hex::Hex;
+use crate::image::{self, Image, Prefix};
+use crate::policy;
+use crate::slot::{Durable, Slot};
+
+/// Installs a bundle: see the order in [`super`]. What runs is never written to, and a refusal comes before the first
+/// write.
+///
+/// # Errors
+/// Every [`Fault`]; after [`Fault::Stopped`], and after those of the network and of the disk, the same call goes on
+/// where it was.
+pub fn install(
+    updater: &mut Updater,
+    source: &mut dyn Source,
+    terms: &Terms,
+    watcher: &mut dyn Watcher,
+) -> Result<Installed, Fault> {
+    if !terms.dry_run {
+        settle::settle(updater)?;
+    }
+    let meter = Rc::new(Cell::new(0));
+    let mut source = Metered { source, bytes: meter.clone() };
+    let opened = read::open(&mut source)?;
+    let trust = updater.trust.as_ref().ok_or_else(|| {
+        Fault::Untrusted(
+            format!("there is nobody to believe: '{}' is not installed", opened.place()),
+            "put a list of keys at ota/keys.toml of the configuration, or give --key or --keys",
+        )
+    })?;
+    let (bundle, approval) = opened.check(&**trust, updater.now())?;
+    watcher.phase(Phase::Planning);
+    policy::fits(&bundle.manifest, &updater.device()?)?;
+    let running = updater.boot.running()?;
+    let before = updater.state.deployment()?;
+    if let Some(outcome) = gate(updater, &bundle, terms, running, before.as_ref())? {
+        let plan = Plan {
+            id: bundle.id(),
+            name: bundle.manifest.name.clone(),
+            version: bundle.manifest.version.clone(),
+            slot: if outcome == Outcome::Runs { running } else { running.other() },
+            items: Vec::new(),
+        };
+        return Ok(Installed { outcome, plan });
+    }
+    let earlier = before.filter(|before| {
+        matches!(before.stage, Stage::Writing | Stage::Written)
+            && (before.id, before.slot) == (bundle.id(), running.other())
+    });
+    let planner = Planner {
+        updater,
+        terms,
+        running,
+        there: updater.state.set(running)?,
+        target: updater.state.set(running.other())?,
+        earlier: earlier.as_ref(),
+    };
+    let plan = planner.plan(&bundle, watcher)?;
+    for item in plan.items.iter().filter(|item| item.way != Way::There) {
+        updater.slot(&item.name, plan.slot)?.check(item.size)?;
+    }
+    budget(&plan, terms)?;
+    watcher.phase(Phase::Planned(&plan));
+    if terms.dry_run {
+        return Ok(Installed { outcome: Outcome::Planned, plan });
+    }
+    if earlier.as_ref().is_none_or(|earlier| earlier.stage != Stage::Written) {
+        let newest = approval.list.and_then(|number| {
+            let lists = bundle.head.key_lists().ok()?;
+            lists.into_iter().find(|list| list.keys.number == number).map(|list| list.signed.to_text())
+        });
+        let deployment = begin(updater, &bundle, &plan, earlier, newest)?;
+        let mut work = Work { updater, bundle, running, deployment, meter, fetched: 0, watcher };
+        work.write_all(&plan)?;
+        work.prove_all(&plan)?;
+        work.written()?;
+    }
+    stop(watcher)?;
+    let outcome = settle::switch(updater)?;
+    watcher.phase(Phase::Switched);
+    Ok(Installed { outcome, plan })
+}
+
+fn stop(watcher: &mut dyn Watcher) -> Result<(), Fault> {
+    watcher.stop().map_or(Ok(()), |why| Err(Fault::Stopped(why)))
+}
+
+/// Whether there is anything to do, and whether it may be done now.
+fn gate(
+    updater: &Updater,
+    bundle: &Bundle<'_>,
+    terms: &Terms,
+    running: Name,
+    before: Option<&Deployment>,
+) -> Result<Option<Outcome>, Fault> {
+    let (id, manifest) = (bundle.id(), &bundle.manifest);
+    let (name, version) = (&manifest.name, &manifest.version);
+    if let Some(before) = before {
+        let is_same = before.id == id;
+        match before.stage {
+            Stage::Trying if before.slot == running && is_same => return Ok(Some(Outcome::InUse)),
+            Stage::Trying if is_same => return Ok(Some(Outcome::Reboot)),
+            Stage::Trying if before.slot == running => {
+                return Err(Fault::Refused(
+                    format!("{} {} is in use and not committed yet", before.name, before.version),
+                    "decide first: 'edgekit ota commit' keeps it, 'edgekit ota rollback' leaves it",
+                ));
+            }
+            Stage::Returning => {
+                return Err(Fault::Refused(
+                    format!("{} {} is being left", before.name, before.version),
+                    "reboot first: the other slot is started then",
+                ));
+            }
+            _ => {}
+        }
+    }
+    let runs = updater.state.set(running)?.filter(|set| set.id == id);
+    let is_whole = |(name, component): (&String, &crate::bundle::Component)| {
+        let is_left_out = !terms.components.is_empty() && !terms.components.contains(name);
+        let image = runs.as_ref().and_then(|set| set.images.get(name));
+        is_left_out || image == Some(&(component.digest, component.size))
+    };
+    if runs.is_some() && !terms.force && manifest.component.iter().all(is_whole) {
+        return Ok(Some(Outcome::Runs));
+    }
+    if terms.force {
+        return Ok(None);
+    }
+    if let Some(blocked) = updater.state.blocked(&id)? {
+        return Err(Fault::Refused(
+            format!("{name} {version} is blocked since {}: {}", blocked.when, blocked.why),
+            "install a newer version, or say that it may be taken again: 'edgekit ota unblock'",
+        ));
+    }
+    let count = updater.state.rollbacks()?;
+    if count >= updater.config.rollbacks {
+        return Err(Fault::Refused(
+            format!("{count} updates were sent back, and none committed since: nothing more is installed"),
+            "find out why ('edgekit ota status'), then say so: 'edgekit ota unblock --all'",
+        ));
+    }
+    Ok(None)
+}
+
+fn budget(plan: &Plan, terms: &Terms) -> Result<(), Fault> {
+    match terms.max_bytes {
+        Some(most) if plan.fetch() > most => Err(Fault::Refused(
+            format!("{} {} takes {} bytes, and {most} are allowed", plan.name, plan.version, plan.fetch()),
+            "raise --max-bytes or download.max_bytes, or ask for a bundle with a delta against what runs",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// From here on the slot is not what it was.
+fn begin(
+    updater: &mut Updater,
+    bundle: &Bundle<'_>,
+    plan: &Plan,
+    earlier: Option<Deployment>,
+    keys: Option<String>,
+) -> Result<Deployment, Fault> {
+    let mut old = earlier.map(|earlier| earlier.parts).unwrap_or_default();
+    let part = |item: &Item| {
+        let known = old.remove(&item.name).filter(|part| part.digest == item.digest && part.way == item.way);
+        (item.name.clone(), known.unwrap_or_else(|| Part::of(item, Durable::default())))
+    };
+    let parts = edgekit_core::sort::map(plan.items.iter().map(part).collect::<Vec<_>>());
+    let deployment = Deployment {
+        id: plan.id,
+        name: plan.name.clone(),
+        version: plan.version.clone(),
+        floor: bundle.manifest.floor.clone(),
+        slot: plan.slot,
+        stage: Stage::Writing,
+        why: None,
+        parts,
+    };
+    updater.boot.reject(plan.slot)?;
+    let mut change = updater.state.change().deployment(&deployment).set(plan.slot, None);
+    if let Some(keys) = keys {
+        change = change.keys(&keys);
+    }
+    change.make()?;
+    Ok(deployment)
+}
+
+/// An installation at work.
+struct Work<'a, 'b> {
+    updater: &'a mut Updater,
+    bundle: Bundle<'b>,
+    running: Name,
+    deployment: Deployment,
+    /// Bytes read from the source, and those that were told.
+    meter: Rc<Cell<u64>>,
+    fetched: u64,
+    watcher: &'a mut dyn Watcher,
+}
+
+impl Work<'_, '_> {
+    fn write_all(&mut self, plan: &Plan) -> Result<(), Fault> {
+        for item in &plan.items {
+            if self.deployment.parts.get(&item.name).is_some_and(|part| part.is_done) {
+                continue;
+            }
+            self.watcher.phase(Phase::Writing(&item.name, item.size));
+            match self.write(item) {
+                Err(Fault::Source(what)) => {
+                    // Chosen anew the next time; what a wrong source made was never written.
+                    self.deployment.parts.remove(&item.name);
+                    self.updater.state.change().deployment(&self.deployment).make()?;
+                    return Err(Fault::Source(what));
+                }
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, item: &Item) -> Result<(), Fault> {
+        let mut slot = self.updater.slot(&item.name, self.deployment.slot)?;
+        let durable =
+            self.deployment.parts.get(&item.name).map(|part| part.durable.clone()).unwrap_or_default();
+        slot.begin(item.size, (durable.pages > 0).then_some(&durable))?;
+        let from = durable.pages;
+        if from > 0 {
+            let saved = from.saturating_mul(PAGE as u64).min(item.size);
+            self.watcher.moved(Moved { done: saved, saved, fetched: 0 });
+        }
+        match &item.way {
+            Way::Full(payload) | Way::Delta(payload) => self.pour(item, payload, from, &mut *slot)?,
+            Way::Copied | Way::There => self.copy(item, from, &mut *slot)?,
+        }
+        slot.finish()?;
+        if let Some(part) = self.deployment.parts.get_mut(&item.name) {
+            (part.is_done, part.durable.memo) = (true, Vec::new());
+            part.durable.pages = tree::pages_of(item.size);
+        }
+        self.updater.state.change().deployment(&self.deployment).make()
+    }
+
+    fn pour(&mut self, item: &Item, payload: &str, from: u64, slot: &mut dyn Slot) -> Result<(), Fault> {
+        let old = match &item.way {
+            Way::Delta(_) => Some(self.updater.slot(&item.name, self.running)?.image()?),
+            _ => None,
+        };
+        let size =
+            self.bundle.component(&item.name)?.payload.get(payload).and_then(|payload| payload.source_size);
+        let outgrown = || Fault::Source(format!("what runs as '{}' is smaller than it was", item.name));
+        let prefix = match (&old, size) {
+            (Some(old), Some(size)) => Some(Prefix::of(&**old, size).ok_or_else(outgrown)?),
+            _ => None,
+        };
+        let old: &dyn Image = match &prefix {
+            Some(prefix) => prefix,
+            None => &NOTHING,
+        };
+        let pages = self.bundle.pages(&item.name)?;
+        let mut steps = Steps {
+            updater: self.updater,
+            deployment: &mut self.deployment,
+            item,
+            slot,
+            is_saved: matches!(item.way, Way::Delta(_)),
+            meter: &self.meter,
+            fetched: &mut self.fetched,
+            watcher: self.watcher,
+        };
+        self.bundle
+            .pour_from(from, &item.name, payload, &pages, old, &mut |page, bytes| steps.page(page, bytes))
+    }
+
+    fn copy(&mut self, item: &Item, from: u64, slot: &mut dyn Slot) -> Result<(), Fault> {
+        let image = self.updater.slot(&item.name, self.running)?.image()?;
+        let changed = || {
+            Fault::Source(format!(
+                "what runs as '{}' is not what was installed: it cannot be carried over",
+                item.name
+            ))
+        };
+        let image = Prefix::of(&*image, item.size).ok_or_else(changed)?;
+        let mut steps = Steps {
+            updater: self.updater,
+            deployment: &mut self.deployment,
+            item,
+            slot,
+            is_saved: true,
+            meter: &self.meter,
+            fetched: &mut self.fetched,
+            watcher: self.watcher,
+        };
+        let count = tree::pages_of(item.size);
+        let mut page = vec![0; PAGE];
+        for number in from..count {
+            let bytes = &mut page[..tree::page_len(item.size, number)];
+            image.read(number * PAGE as u64, bytes)?;
+            steps.page(number, bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Reads everything back, whatever wrote it.
+    fn prove_all(&mut self, plan: &Plan) -> Result<(), Fault> {
+        for item in &plan.items {
+            self.watcher.phase(Phase::Proving(&item.name, item.size));
+            let slot = self.updater.slot(&item.name, plan.slot)?;
+            let image = slot.image()?;
+            let mut stopped = None;
+            let found = match Prefix::of(&*image, item.size) {
+                Some(image) => {
+                    let pages = image::pages(&image, &mut |done| {
+                        self.watcher.moved(Moved { done, ..Moved::default() });
+                        stopped = stopped.take().or_else(|| self.watcher.stop());
+                    })?;
+                    Some(Hex(tree::digest(&pages)))
+                }
+                None => None,
+            };
+            if let Some(why) = stopped {
+                return Err(Fault::Stopped(why));
+            }
+            if found != Some(item.digest) {
+                // Written anew the next time.
+                self.deployment.parts.remove(&item.name);
+                self.updater.state.change().deployment(&self.deployment).make()?;
+                return Err(match item.way {
+                    Way::Copied => Fault::Source(format!(
+                        "what runs as '{}' is not what was installed: it cannot be carried over",
+                        item.name
+                    )),
+                    _ => Fault::Target(
+                        format!("'{}' does not read back as it was written", item.place),
+                        "run it again; if it happens again, the storage is failing or somebody else writes to it"
+                            .to_owned(),
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn written(&mut self) -> Result<(), Fault> {
+        self.deployment.stage = Stage::Written;
+        let set = self.deployment.set(false);
+        let change = self.updater.state.change().deployment(&self.deployment);
+        change.set(self.deployment.slot, Some(&set)).make()?;
+        self.watcher.phase(Phase::Written);
+        Ok(())
+    }
+}
+
+/// One component on its way.
+struct Steps<'a> {
+    updater: &'a Updater,
+    deployment: &'a mut Deployment,
+    item: &'a Item,
+    slot: &'a mut dyn Slot,
+    /// True if the pages need not be fetched.
+    is_saved: bool,
+    meter: &'a Cell<u64>,
+    fetched: &'a mut u64,
+    watcher: &'a mut dyn Watcher,
+}
+
+impl Steps<'_> {
+    fn page(&mut self, page: u64, bytes: &[u8]) -> Result<(), Fault> {
+        self.slot.write(page, bytes)?;
+        let done = bytes.len() as u64;
+        let fetched = self.meter.get() - *self.fetched;
+        *self.fetched += fetched;
+        let saved = if self.is_saved { done.saturating_sub(fetched) } else { 0 };
+        self.watcher.moved(Moved { fetched, done, saved });
+        let why = self.watcher.stop();
+        if why.is_some() || (page + 1).is_multiple_of(self.updater.checkpoint) {
+            self.checkpoint(page + 1)?;
+        }
+        why.map_or(Ok(()), |why| Err(Fault::Stopped(why)))
+    }
+
+    fn checkpoint(&mut self, pages: u64) -> Result<(), Fault> {
+        // The end of a component has a record of its own.
+        if pages >= tree::pages_of(self.item.size) {
+            return Ok(());
+        }
+        let memo = self.slot.flush()?;
+        if let Some(part) = self.deployment.parts.get_mut(&self.item.name) {
+            part.durable = Durable { pages, memo };
+        }
+        self.updater.state.change().deployment(self.deployment).make()
+    }
+}
+
+/// A source that counts what is read from it.
+struct Metered<'a> {
+    source: &'a mut dyn Source,
+    bytes: Rc<Cell<u64>>,
+}
+
+impl Source for Metered<'_> {
+    fn place(&self) -> &str {
+        self.source.place()
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, Fault> {
+        let read = self.source.read(into)?;
+        self.bytes.set(self.bytes.get() + read as u64);
+        Ok(read)
+    }
+
+    fn pass(&mut self, bytes: u64) -> Result<(), Fault> {
+        self.source.pass(bytes)
+    }
+
+    fn fetched(&self) -> u64 {
+        self.source.fetched()
+    }
+}

@@ -1,0 +1,166 @@
+//! `ota apply` and `ota plan`: a bundle becomes the slot that is started next, or is only measured.
+
+use std::io::Write;
+
+use clap::ArgMatches;
+use edgekit_core::{Ctx, Error, Exit, Progress, json};
+use serde_json::{Value, json};
+
+use crate::apply::{self, Installed, Moved, Outcome, Phase, Plan, Terms, Watcher};
+use crate::cli;
+use crate::device::Updater;
+use crate::entry::{bundle, updater};
+use crate::halt::Halt;
+
+pub(crate) fn apply(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
+    run(sub, ctx, sub.get_flag("dry-run"))
+}
+
+pub(crate) fn plan(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
+    run(sub, ctx, true)
+}
+
+fn run(sub: &ArgMatches, ctx: &mut Ctx, dry_run: bool) -> Result<Exit, Error> {
+    let mut updater = updater(sub, ctx, dry_run)?;
+    let terms = terms(sub, &updater, dry_run);
+    let halt = Halt::default();
+    let mut source = bundle(sub, ctx, halt)?;
+    let mut shown = Shown { progress: Progress::new(ctx, sub), plan: None, moved: Moved::default() };
+    let installed = apply::install(&mut updater, &mut *source, &terms, &mut shown);
+    let Shown { plan, moved, mut progress } = shown;
+    progress.end();
+    if let Some(plan) = &plan {
+        warn(ctx, plan);
+    }
+    tell(ctx, &installed?, moved, sub.get_flag(cli::JSON))
+}
+
+/// What the command line says, over what the configuration does.
+pub(super) fn terms(sub: &ArgMatches, updater: &Updater, dry_run: bool) -> Terms {
+    let download = &updater.config.download;
+    Terms {
+        max_bytes: download.max_bytes.map(|size| size.0),
+        full_fallback: download.full_fallback && !sub.get_flag("no-full-fallback"),
+        dry_run,
+        components: cli::texts(sub, "component").into_iter().map(str::to_owned).collect(),
+        force: sub.get_flag("force"),
+    }
+}
+
+/// What a person is shown meanwhile.
+struct Shown {
+    progress: Progress,
+    plan: Option<Plan>,
+    moved: Moved,
+}
+
+impl Watcher for Shown {
+    fn phase(&mut self, phase: Phase<'_>) {
+        match phase {
+            Phase::Planning => self.progress.begin("reading what runs", None),
+            Phase::Planned(plan) => self.plan = Some(plan.clone()),
+            Phase::Writing(name, size) => self.progress.begin(&format!("writing {name}"), Some(size)),
+            Phase::Proving(name, size) => self.progress.begin(&format!("reading back {name}"), Some(size)),
+            Phase::Written | Phase::Switched => self.progress.end(),
+        }
+    }
+
+    fn moved(&mut self, moved: Moved) {
+        self.moved.fetched += moved.fetched;
+        self.moved.done += moved.done;
+        self.moved.saved += moved.saved;
+        self.progress.save(moved.saved);
+        self.progress.add(moved.done);
+    }
+
+    fn stop(&mut self) -> Option<String> {
+        None
+    }
+}
+
+fn warn(ctx: &mut Ctx, plan: &Plan) {
+    for item in &plan.items {
+        if let Some(why) = &item.fallback {
+            ctx.warn(format_args!("{}: the full image is fetched: {why}", item.name));
+        }
+    }
+}
+
+/// A plan for programs.
+pub(super) fn shape(plan: &Plan) -> Value {
+    let items: Vec<Value> = plan
+        .items
+        .iter()
+        .map(|item| {
+            let (way, payload) = item.way.words();
+            json!({
+                "component": item.name, "place": item.place, "way": way, "payload": payload,
+                "image_bytes": item.size, "digest": item.digest.to_string(), "fetch_bytes": item.fetch,
+                "durable_pages": item.durable, "fallback": item.fallback,
+            })
+        })
+        .collect();
+    json!({
+        "id": plan.id.to_string(), "name": plan.name, "version": plan.version.to_string(), "slot": plan.slot.word(),
+        "fetch_bytes": plan.fetch(), "image_bytes": plan.size(), "components": items,
+    })
+}
+
+/// A plan for people.
+pub(super) fn show(out: &mut dyn Write, plan: &Plan) -> std::io::Result<()> {
+    writeln!(out, "{} {} into slot {}", plan.name, plan.version, plan.slot)?;
+    for item in &plan.items {
+        let (way, payload) = item.way.words();
+        write!(out, "  {}: {} bytes into '{}', ", item.name, item.size, item.place)?;
+        match (payload, item.fetch) {
+            (Some(payload), fetch) => write!(out, "{fetch} to fetch as {payload}")?,
+            (None, _) if way == "there" => write!(out, "there already")?,
+            (None, _) => write!(out, "copied from what runs")?,
+        }
+        match item.durable {
+            0 => writeln!(out)?,
+            pages => writeln!(out, "; {pages} pages are there from an earlier attempt")?,
+        }
+    }
+    writeln!(out, "  in all {} bytes to fetch for {} bytes of images", plan.fetch(), plan.size())
+}
+
+fn tell(ctx: &mut Ctx, installed: &Installed, moved: Moved, as_json: bool) -> Result<Exit, Error> {
+    let plan = &installed.plan;
+    let (name, version, slot) = (&plan.name, &plan.version, plan.slot);
+    let out = ctx.out()?;
+    if as_json {
+        let mut value = shape(plan);
+        let kind = match installed.outcome {
+            Outcome::Planned => "ota.plan",
+            outcome => {
+                value["outcome"] = match outcome {
+                    Outcome::Runs => "runs",
+                    Outcome::Reboot => "reboot",
+                    Outcome::InUse | Outcome::Planned => "in-use",
+                }
+                .into();
+                value["fetched_bytes"] = moved.fetched.into();
+                value["saved_bytes"] = moved.saved.into();
+                "ota.applied"
+            }
+        };
+        json::write_line(out, kind, value)?;
+        return Ok(Exit::OK);
+    }
+    match installed.outcome {
+        Outcome::Planned => show(out, plan)?,
+        Outcome::Runs => writeln!(out, "{name} {version} runs already, in slot {slot}")?,
+        Outcome::Reboot => writeln!(
+            out,
+            "{name} {version} is in slot {slot}, {} bytes fetched, {} saved; it is started at the next boot",
+            moved.fetched, moved.saved
+        )?,
+        Outcome::InUse => writeln!(
+            out,
+            "{name} {version} is in use in slot {slot}, {} bytes fetched, {} saved; 'edgekit ota commit' keeps it",
+            moved.fetched, moved.saved
+        )?,
+    }
+    Ok(Exit::OK)
+}
