@@ -43,6 +43,26 @@ guest_kernel() {
     echo "$image"
 }
 
+# guest_whole_kernel ARCH: the folder of Debian 12's kernel with its modules, for machines that boot from disks of
+# their own (vm-ota).
+guest_whole_kernel() {
+    local arch=$1 deb name dir
+    deb=$(debian_arch "$arch")
+    dir=$CACHE/vm/whole-kernel-$arch
+    if [ ! -d "$dir" ]; then
+        debian_lists bookworm "$deb" || return 1
+        name=$(apt_private bookworm "$deb" apt-cache depends "linux-image-cloud-$deb" |
+            sed -nE 's/.*Depends: (linux-image-[0-9].*)/\1/p')
+        [ -n "$name" ] || {
+            say "Debian bookworm holds no cloud kernel for $deb"
+            return 1
+        }
+        say "fetching $name with its modules"
+        debian_unpack bookworm "$deb" "$name" "$dir" || return 1
+    fi
+    echo "$dir"
+}
+
 guest_busybox() {
     local arch=$1 dir=$CACHE/vm/busybox-$1
     debian_unpack bookworm "$(debian_arch "$arch")" busybox-static "$dir" || return 1

@@ -1,0 +1,55 @@
+"""What a slot holds: a kernel, and an initramfs that carries a version, the state of its health and the guest's init.
+
+Neighbours: `disk` lays it out, `guest-init` is what runs in it.
+"""
+
+import os
+import stat
+import struct
+from pathlib import Path
+
+from . import disk
+
+HERE = Path(__file__).resolve().parent
+# In the order in which they need each other.
+MODULES = (
+    "virtio", "virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk",
+    "fat", "vfat", "nls_cp437", "nls_ascii", "efivarfs",
+)
+NODES = {"dev/console": (5, 1), "dev/null": (1, 3)}
+
+
+def cpio(entries):
+    """An archive of (name, mode, bytes, device), as the kernel reads it: Documentation/driver-api/early-userspace/
+    buffer-format.rst."""
+    out = bytearray()
+    for number, (name, mode, body, device) in enumerate([*entries, ("TRAILER!!!", 0, b"", (0, 0))]):
+        path = name.encode() + b"\0"
+        fields = (number, mode, 0, 0, 1, 0, len(body), 0, 0, *device, len(path), 0)
+        out += b"070701" + b"".join(b"%08X" % field for field in fields) + path
+        out += bytes(-len(out) % 4) + body
+        out += bytes(-len(out) % 4)
+    return bytes(out)
+
+
+def initramfs(parts, version, health):
+    """The root of a slot. `health`: "good", "bad" (its check says no), "panics" (its first process dies)."""
+    folder, file, node = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o755, stat.S_IFCHR | 0o600
+    names = ("bin", "dev", "etc", "proc", "sys", "boot", "data", "modules", "tools", "tmp", "run")
+    entries = [(name, folder, b"", (0, 0)) for name in names]
+    entries += [(name, node, b"", device) for name, device in NODES.items()]
+    files = {
+        "bin/busybox": parts.busybox.read_bytes(),
+        "init": (HERE / "guest-init").read_bytes(),
+        "etc/version": f"{version}\n".encode(),
+        "etc/health": f"{health}\n".encode(),
+        "modules/order": "".join(f"{name}\n" for name in MODULES).encode(),
+    }
+    files |= {f"modules/{name}.ko": parts.module(name).read_bytes() for name in MODULES}
+    entries += [(name, file, body, (0, 0)) for name, body in files.items()]
+    return cpio(entries)
+
+
+def command_line(slot):
+    # "quiet" and a first process that is asked for nothing: each line on a serial port costs emulation.
+    return f"console=ttyS0 quiet panic=-1 edgekit.slot={slot}"
