@@ -118,11 +118,14 @@ class Machine:
             sys.stdout.flush()
 
     def _report(self, line):
-        name, _, value = line.partition(" ")
+        mark, _, rest = line.partition(" ")
+        if mark != "@":
+            return  # the firmware's: it writes to every port
+        name, _, value = rest.partition(" ")
         written = os.path.getsize(self.log) if self.log else 0
         self.said.append((name, value, written))
         if self.watch:
-            print(f"\n>>> {line}", flush=True)
+            print(f">>> {rest}", flush=True)
 
     def values(self, name):
         return [value for said, value, _ in self.said if said == name]

@@ -3,12 +3,13 @@
 Neighbours: `disk` lays it out, `guest-init` is what runs in it.
 """
 
-import os
+import io
 import stat
-import struct
+import tarfile
 from pathlib import Path
 
 from . import disk
+from .parts import STUB
 
 HERE = Path(__file__).resolve().parent
 # In the order in which they need each other.
@@ -50,6 +51,39 @@ def initramfs(parts, version, health):
     return cpio(entries)
 
 
-def command_line(slot):
-    # "quiet" and a first process that is asked for nothing: each line on a serial port costs emulation.
-    return f"console=ttyS0 quiet panic=-1 edgekit.slot={slot}"
+def folder_image(version):
+    """A folder as an archive: two files that name their version, and one that shows a mixture by its size."""
+    body = f"{version}\n".encode()
+    files = {"version": body, "etc/version": body, "lib/body": bytes([48 + version]) * 200_000}
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name in ("etc", "lib"):
+            tar.addfile(member(name, tarfile.DIRTYPE, 0o755))
+        for name, content in files.items():
+            info = member(name, tarfile.REGTYPE, 0o644)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def member(name, kind, mode):
+    info = tarfile.TarInfo(name)
+    info.type, info.mode, info.mtime = kind, mode, 1_700_000_000
+    return info
+
+
+def unified(initrd, kernel, version, work):
+    """One file that the firmware can start: systemd's stub with kernel and initramfs in sections of their own (UAPI specification "Unified Kernel Image"), far enough apart that none overlaps. The command
+    line is the boot loader's to give: the same image runs from either slot."""
+    work.mkdir(parents=True, exist_ok=True)
+    sections = {
+        ".osrel": (0x20000, f"ID=edgekit-test\nVERSION_ID={version}\n".encode()),
+        ".linux": (0x2000000, kernel.read_bytes()),
+        ".initrd": (0x4000000, initrd),
+    }
+    argv = ["objcopy"]
+    for name, (place, body) in sections.items():
+        (work / name[1:]).write_bytes(body)
+        argv += ["--add-section", f"{name}={work / name[1:]}", "--change-section-vma", f"{name}={place:#x}"]
+    disk.tool(*argv, STUB, work / "image")
+    return (work / "image").read_bytes()

@@ -1,0 +1,118 @@
+"""The two boot loaders: where they keep a slot, and how a device with slot a installed looks on its first day.
+
+Both disks have the same four partitions, so that the guest need not know which loader started it. Neighbours: `slots`
+makes the images, `disk` writes them down.
+"""
+
+import shutil
+from pathlib import Path
+
+from . import disk, parts, slots
+from .disk import ESP, LINUX, MIB, Partition
+
+IMAGE = 18 * MIB  # a slot's
+OPTIONS = "console=ttyS0 quiet panic=-1"
+
+
+class Loader:
+    """`config` is the [boot] section of ota.toml, `places` the two slots of the component "system"."""
+
+    name: str
+    config: str
+    places: tuple
+    esp_size: int
+    slot_size: int
+
+    def image(self, found, version, health, work):
+        """The bytes that are installed into a slot."""
+        raise NotImplementedError
+
+    def esp(self, tree, image):
+        """Fills the folder that becomes the first partition."""
+        raise NotImplementedError
+
+    def disk(self, path, image, data, work):
+        """The whole disk: the first slot holds an image, and the data partition a folder's files."""
+        tree = work / "esp"
+        shutil.rmtree(tree, ignore_errors=True)
+        tree.mkdir(parents=True)
+        self.esp(tree, image)
+        disk.fat(work / "esp.img", self.esp_size, tree, "ESP")
+        disk.ext(work / "data.img", 16 * MIB, data, "ext4", 1024)
+        (work / "slot.img").write_bytes(image)
+        held = work / "slot.img" if self.slot_size >= IMAGE else None
+        disk.write(path, [
+            Partition("esp", ESP, self.esp_size, work / "esp.img"),
+            Partition("data", LINUX, 16 * MIB, work / "data.img"),
+            Partition("slot-a", LINUX, self.slot_size, held),
+            Partition("slot-b", LINUX, self.slot_size),
+        ])
+
+
+class SystemdBoot(Loader):
+    """Slots are two image files on the boot partition, each a kernel that the firmware starts; names count."""
+
+    name = "systemd-boot"
+    config = 'kind = "systemd-boot"'
+    places = ("/boot/edgekit/a.efi", "/boot/edgekit/b.efi")
+    esp_size, slot_size = 48 * MIB, MIB
+
+    def image(self, found, version, health, work):
+        return slots.unified(slots.initramfs(found, version, health), found.kernel, version, work)
+
+    def esp(self, tree, image):
+        place(tree / "EFI/BOOT/BOOTX64.EFI", parts.SYSTEMD_BOOT.read_bytes())
+        place(tree / "loader/loader.conf", b"timeout 0\n")
+        for slot, held in ("a", image), ("b", b""):
+            place(tree / f"edgekit/{slot}.efi", held.ljust(IMAGE, b"\0"))
+        place(tree / "loader/entries/a.conf", self.entry("a"))
+
+    @staticmethod
+    def entry(slot):
+        return f"title {slot}\nefi /edgekit/{slot}.efi\noptions {OPTIONS} edgekit.slot={slot}\n".encode()
+
+
+class Grub(Loader):
+    """Slots are two partitions with kernel and initramfs, GRUB counts in its environment block."""
+
+    name = "grub"
+    config = 'kind = "grub"\nenvironment = "/boot/grub/grubenv"'
+    places = ("/dev/vda3", "/dev/vda4")
+    esp_size, slot_size = 8 * MIB, IMAGE
+    modules = ("part_gpt", "fat", "ext2", "normal", "linux", "loadenv", "test", "echo", "configfile", "search_label",
+               "reboot", "sleep")
+
+    def image(self, found, version, health, work):
+        shutil.rmtree(work, ignore_errors=True)
+        tree = work / "tree"
+        place(tree / "linux", found.kernel.read_bytes())
+        place(tree / "initrd", slots.initramfs(found, version, health))
+        disk.ext(work / "image", IMAGE, tree, "ext2", 4096)
+        return (work / "image").read_bytes()
+
+    def esp(self, tree, image):
+        place(tree / "grub/grub.cfg", self.script().encode())
+        disk.tool("grub-editenv", tree / "grub/grubenv", "create")
+        early = tree.parent / "early.cfg"
+        early.write_text("set prefix=($root)/grub\nconfigfile ($root)/grub/grub.cfg\n")
+        place(tree / "EFI/BOOT/BOOTX64.EFI", b"")
+        argv = ["grub-mkimage", "-d", parts.GRUB, "-O", "x86_64-efi", "-p", "/grub", "-c", early]
+        disk.tool(*argv, "-o", tree / "EFI/BOOT/BOOTX64.EFI", *self.modules)
+
+    def script(self):
+        return f"""\
+set timeout=0
+load_env -f ($root)/grub/grubenv
+set slot=3
+linux (hd0,gpt$slot)/linux {OPTIONS} edgekit.slot=a
+initrd (hd0,gpt$slot)/initrd
+boot
+"""
+
+
+LOADERS = {loader.name: loader for loader in (SystemdBoot(), Grub())}
+
+
+def place(path, body):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_bytes(body)

@@ -1,0 +1,243 @@
+"""The trial of a boot loader: an update that is recorded, cuts of it that are booted, images that must not stay.
+
+Neighbours: `scripts/vm-ota` reads the command line, `loaders` makes the disks, `guest-drive` is the device's own part.
+"""
+
+import random
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass, field
+
+from frame import rows
+
+from . import disk, slots, writes
+from .loaders import IMAGE, LOADERS, place
+from .machine import Machine, Stuck
+from .parts import ROOT
+
+TRIES = 2
+# Version: what its image is like. The first is installed, the second replaces it, the others must not stay.
+VERSIONS = {1: "good", 2: "good", 3: "panics", 4: "bad"}
+LIMIT = 240  # seconds for one machine, on a computer that has other work
+
+
+class World:
+    """Disk and bundles for one boot loader, in a folder."""
+
+    def __init__(self, loader, found, folder):
+        self.loader, self.folder, self.binary = loader, folder, found.binary
+        folder.mkdir(parents=True, exist_ok=True)
+        self.edgekit("keygen", folder / "k")
+        tools = folder / "tools"
+        place(tools / "edgekit", found.binary.read_bytes())
+        (tools / "edgekit").chmod(0o755)
+        place(tools / "drive", (ROOT / "scripts/boots/guest-drive").read_bytes())
+        place(tools / "etc/ota/ota.toml", self.config().encode())
+        self.edgekit("keys", "create", tools / "etc/ota/keys.toml", "--key", folder / "k.pub", "--sign-with", folder / "k.key")
+        self.images = {}
+        for version, health in VERSIONS.items():
+            self.images[version] = loader.image(found, version, health, folder / "image").ljust(IMAGE, b"\0")
+            self.bundle(version, tools) if version > 1 else self.factory()
+        disk.ext(folder / "tools.img", 96 * disk.MIB, tools, "ext2", 4096)
+        shutil.rmtree(tools)
+
+    def config(self):
+        system = "".join(f'{slot} = "{path}"\n' for slot, path in zip("ab", self.loader.places))
+        return f"""\
+root = "/data/sets"
+[component.system]
+kind = "device"
+{system}
+[component.app]
+kind = "folder"
+[boot]
+{self.loader.config}
+tries = {TRIES}
+[health.check.image]
+exec = ["/bin/grep", "-q", "good", "/etc/health"]
+"""
+
+    def factory(self):
+        """The disk of a device that was made with version 1."""
+        sets = self.folder / "data/sets"
+        disk.unpack(slots.folder_image(1), sets / "a/app")
+        (sets / "current").symlink_to("a")
+        self.first = self.folder / "first.img"
+        self.loader.disk(self.first, self.images[1], self.folder / "data", self.folder)
+
+    def bundle(self, version, tools):
+        image, app = self.folder / "system", self.folder / "app.tar"
+        image.write_bytes(self.images[version])
+        app.write_bytes(slots.folder_image(version))
+        words = ["--name", "device", "--version", version, "--sign-with", self.folder / "k.key", "--progress", "none"]
+        words += ["--component", f"system={image}", "--component", f"app={app}"]
+        if version > 2:
+            # Only deltas: packing a kernel takes seconds, and so they are seen to work too.
+            for name, old in ("system", self.images[1]), ("app", slots.folder_image(1)):
+                (self.folder / f"{name}.old").write_bytes(old)
+                words += ["--source", f"{name}={self.folder / name}.old"]
+            words += ["--no-full", "--method", "blocks"]
+        self.edgekit("bundle", "create", tools / f"{version}.ekb", *words)
+        place(tools / f"{version}.ekb.version", f"{version}\n".encode())
+
+    def edgekit(self, *words):
+        disk.tool(self.binary, "ota", *words)
+
+    def machine(self, image, want, bundle, log=None, watch=False):
+        orders = f"mount -t ext4 -o ro /dev/vdb /tools; want={want} bundle={bundle}.ekb . /tools/drive"
+        return Machine(image, self.folder / "tools.img", orders, self.folder, log, watch)
+
+
+@dataclass
+class Outcome:
+    what: str
+    faults: list = field(default_factory=list)
+    seconds: float = 0.0
+    came_up: str = "nothing"
+    machine: Machine = None
+
+    def expect(self, holds, fault):
+        if not holds:
+            self.faults.append(fault)
+
+    def line(self):
+        word = "ok" if not self.faults else "FAILED: " + "; ".join(self.faults)
+        return f"{self.what}: came up as {self.came_up}, {self.seconds:.0f} s: {word}"
+
+
+def facts(value):
+    """`a=b c=d` as a table."""
+    return dict(word.split("=", 1) for word in value.split() if "=" in word)
+
+
+def whole(said):
+    """The version that runs, if everything is of that version and of one slot."""
+    version = said.get("version", "")
+    wanted = {"version": version, "slot": said.get("slot"), "link": said.get("slot"), "app": f"{version}/{version}/{version}200000"}
+    return version if version and wanted == {key: said.get(key) for key in wanted} else None
+
+
+class Trial:
+    def __init__(self, args, found, loader, folder):
+        self.args, self.loader, self.folder = args, loader, folder
+        begun = time.monotonic()
+        self.world = World(loader, found, folder / loader.name)
+        self.tell(f"a disk and {len(VERSIONS) - 1} bundles, {time.monotonic() - begun:.0f} s")
+
+    def tell(self, text):
+        print(f"{self.loader.name}: {text}", flush=True)
+
+    def drive(self, what, image, want, bundle, boots, log=None):
+        """Starts a machine from a disk, and checks what holds for each: it came up as one whole thing and ended."""
+        outcome = Outcome(what)
+        machine = outcome.machine = self.world.machine(image, want, bundle, log, self.args.watch)
+        try:
+            machine.run(LIMIT, boots)
+        except Stuck as why:
+            outcome.expect(False, str(why))
+        outcome.seconds = machine.seconds
+        settled = [whole(facts(value)) for value in machine.values("settled")]
+        outcome.expect(settled and all(settled), f"a mixture came up: {machine.values('settled')}" if settled else "nothing came up")
+        outcome.came_up = " then ".join(f"version {version}" for version in settled) or "nothing"
+        outcome.expect("off" in [name for name, _, _ in machine.said], "it did not turn itself off")
+        return outcome
+
+    def ended(self, outcome, *words):
+        off = (outcome.machine.values("off") or ["never"])[-1]
+        last = [value for value in outcome.machine.values("ota") if "code=0" not in value][-1:]
+        outcome.expect(off in words, f"it ended as \"{off}\" and not as {' or '.join(words)}: {''.join(last)}")
+
+    def finish(self, outcome, image=None):
+        self.tell(outcome.line())
+        if outcome.faults:
+            print("  console: " + outcome.machine.tail().replace("\n", "\n  console: "))
+            print("  said: " + "\n  said: ".join(f"{name} {value}" for name, value, _ in outcome.machine.said), flush=True)
+            if image and self.args.keep:
+                shutil.copy(image, self.folder / f"{outcome.what.split(',')[0].replace(' ', '-')}.img")
+        return not outcome.faults
+
+    def record(self):
+        """The update as it should go, with its writes logged; they are what is cut."""
+        image, log = self.folder / "running.img", self.folder / f"{self.loader.name}.log"
+        copy(self.world.first, image)
+        outcome = self.drive("the update", image, "committed", 2, 4, log)
+        self.ended(outcome, "committed")
+        outcome.expect(outcome.came_up == "version 1 then version 2 then version 2", "not old, new, new")
+        if not self.finish(outcome, image):
+            return False
+        self.log = writes.Log(log)
+        self.tell(f"{len(self.log.entries) - self.log.flushes} writes and {self.log.flushes} flushes recorded")
+        # What was said to be done is what a cut may not take back.
+        reach = {name: written for name, value, written in outcome.machine.said if name in ("switched", "committed")}
+        self.switched = sum(entry.data <= reach["switched"] - writes.SECTOR for entry in self.log.entries)
+        return True
+
+    def point(self, number):
+        """One cut: the disk as it is then, a start, and the update again."""
+        chance = random.Random(f"{self.args.seed} {self.loader.name} {number}")
+        cut = self.log.cut(chance.randint(0, len(self.log.entries)), chance)
+        image = self.folder / "running.img"
+        copy(self.world.first, image)
+        self.log.replay(cut, image)
+        further = self.args.whole and number % self.args.whole == 0
+        outcome = self.drive(f"point {number}, {cut}", image, "committed" if further else "switched", 2, 5)
+        first = outcome.came_up[:9]
+        outcome.expect(first == "version 2" or cut.place < self.switched, "the new version was to be started, and was not")
+        if further:
+            self.ended(outcome, "committed")
+        else:
+            self.ended(outcome, "switched", "trying", "committed")
+            held = self.loader.held(image, self.running(outcome))
+            outcome.expect(held.startswith(self.world.images[2]), "the slot of the new version does not hold its image")
+        return outcome, image
+
+    @staticmethod
+    def running(outcome):
+        """The slot that version 2 is in, by what the machine said last."""
+        last = facts((outcome.machine.values("settled") or [""])[-1])
+        other = {"a": "b", "b": "a"}.get(last.get("slot"), "b")
+        return last.get("slot") if last.get("version") == "2" else other
+
+    def broken(self, version):
+        """An image that must not stay: the loader goes back, counting alone, and it is not taken again."""
+        image = self.folder / "running.img"
+        copy(self.world.first, image)
+        outcome = self.drive(f"version {version}, which {VERSIONS[version]}", image, "committed", version, 3 + TRIES)
+        self.ended(outcome, "returned")
+        outcome.expect(outcome.came_up.endswith("version 1"), "the old version did not come back")
+        outcome.expect(outcome.machine.values("refused"), "it was taken again")
+        return self.finish(outcome, image)
+
+
+def copy(source, target):
+    subprocess.run(["cp", "--sparse=always", "--reflink=auto", source, target], check=True)
+
+
+def run(args, found, folder):
+    """Every trial that was asked for; the exit status."""
+    begun, table = time.monotonic(), rows.load()
+    table = {name: row for name, row in table.items() if name.startswith("8.7")}
+    good, failed, stayed = 0, 0, 0
+    for name in args.loader or LOADERS:
+        trial = Trial(args, found, LOADERS[name], folder)
+        if args.point is None:
+            stayed += sum(not trial.broken(version) for version, health in VERSIONS.items() if health != "good")
+        if args.broken:
+            continue
+        if not trial.record():
+            failed += 1
+            continue
+        for number in range(args.points) if args.point is None else [args.point]:
+            if args.seconds and time.monotonic() - begun > args.seconds:
+                trial.tell(f"no time for more than {number} points")
+                break
+            outcome, image = trial.point(number)
+            good, failed = (good + 1, failed) if trial.finish(outcome, image) else (good, failed + 1)
+    print(f"vm-ota: {good} cuts came up as old or new and converged, {failed} failed, {stayed} broken images stayed, "
+          f"{time.monotonic() - begun:.0f} s")
+    if args.json:
+        for name, value in zip(("8.7a", "8.7b", "8.7c"), (good, failed, stayed)):
+            table[name].add(value)
+        rows.report(table, True)
+    return 1 if failed or stayed else 0
