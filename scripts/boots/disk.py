@@ -105,6 +105,12 @@ def fat(path, size, tree, label):
         tool("mcopy", "-s", "-p", "-m", "-i", path, Path(tree) / entry, "::/")
 
 
+def fat_file(path, start, name):
+    """The bytes of a file in the FAT file system that begins at a byte of a disk."""
+    done = subprocess.run(["mtype", "-i", f"{path}@@{start}", f"::/{name}"], capture_output=True)
+    return done.stdout
+
+
 def ext(path, size, tree, kind, blocks):
     """An ext2 or ext4 file system with the files of a folder, of blocks of so many bytes."""
     make_sparse(path, size)

@@ -11,6 +11,7 @@ from . import disk, parts, slots
 from .disk import ESP, LINUX, MIB, Partition
 
 IMAGE = 18 * MIB  # a slot's
+DATA = 16 * MIB
 OPTIONS = "console=ttyS0 quiet panic=-1"
 
 
@@ -31,6 +32,10 @@ class Loader:
         """Fills the folder that becomes the first partition."""
         raise NotImplementedError
 
+    def held(self, path, slot):
+        """The bytes in a slot of a disk."""
+        raise NotImplementedError
+
     def disk(self, path, image, data, work):
         """The whole disk: the first slot holds an image, and the data partition a folder's files."""
         tree = work / "esp"
@@ -38,12 +43,12 @@ class Loader:
         tree.mkdir(parents=True)
         self.esp(tree, image)
         disk.fat(work / "esp.img", self.esp_size, tree, "ESP")
-        disk.ext(work / "data.img", 16 * MIB, data, "ext4", 1024)
+        disk.ext(work / "data.img", DATA, data, "ext4", 1024)
         (work / "slot.img").write_bytes(image)
         held = work / "slot.img" if self.slot_size >= IMAGE else None
         disk.write(path, [
             Partition("esp", ESP, self.esp_size, work / "esp.img"),
-            Partition("data", LINUX, 16 * MIB, work / "data.img"),
+            Partition("data", LINUX, DATA, work / "data.img"),
             Partition("slot-a", LINUX, self.slot_size, held),
             Partition("slot-b", LINUX, self.slot_size),
         ])
@@ -66,6 +71,9 @@ class SystemdBoot(Loader):
         for slot, held in ("a", image), ("b", b""):
             place(tree / f"edgekit/{slot}.efi", held.ljust(IMAGE, b"\0"))
         place(tree / "loader/entries/a.conf", self.entry("a"))
+
+    def held(self, path, slot):
+        return disk.fat_file(path, MIB, f"edgekit/{slot}.efi")
 
     @staticmethod
     def entry(slot):
@@ -98,6 +106,12 @@ class Grub(Loader):
         place(tree / "EFI/BOOT/BOOTX64.EFI", b"")
         argv = ["grub-mkimage", "-d", parts.GRUB, "-O", "x86_64-efi", "-p", "/grub", "-c", early]
         disk.tool(*argv, "-o", tree / "EFI/BOOT/BOOTX64.EFI", *self.modules)
+
+    def held(self, path, slot):
+        before = MIB + self.esp_size + DATA + self.slot_size * "ab".index(slot)
+        with open(path, "rb") as image:
+            image.seek(before)
+            return image.read(self.slot_size)
 
     def script(self):
         return f"""\

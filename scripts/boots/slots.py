@@ -34,7 +34,7 @@ def cpio(entries):
 
 
 def initramfs(parts, version, health):
-    """The root of a slot. `health`: "good", "bad" (its check says no), "panics" (its first process dies)."""
+    """The root of a slot. `health`: "good", "ails" (its check says no), "panics" (its first process dies)."""
     folder, file, node = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o755, stat.S_IFCHR | 0o600
     names = ("bin", "dev", "etc", "proc", "sys", "boot", "data", "modules", "tools", "tmp", "run")
     entries = [(name, folder, b"", (0, 0)) for name in names]

@@ -3,6 +3,7 @@
 Neighbours: `scripts/vm-ota` reads the command line, `loaders` makes the disks, `guest-drive` is the device's own part.
 """
 
+import json
 import random
 import shutil
 import subprocess
@@ -18,16 +19,20 @@ from .parts import ROOT
 
 TRIES = 2
 # Version: what its image is like. The first is installed, the second replaces it, the others must not stay.
-VERSIONS = {1: "good", 2: "good", 3: "panics", 4: "bad"}
+VERSIONS = {1: "good", 2: "good", 3: "panics", 4: "ails"}
 LIMIT = 240  # seconds for one machine, on a computer that has other work
 
 
 class World:
-    """Disk and bundles for one boot loader, in a folder."""
+    """Disk and bundles for one boot loader, in a folder; those of an earlier run if they are there."""
 
     def __init__(self, loader, found, folder):
         self.loader, self.folder, self.binary = loader, folder, found.binary
-        folder.mkdir(parents=True, exist_ok=True)
+        self.first, self.tools, self.new = folder / "first.img", folder / "tools.img", folder / "image-2"
+        if self.tools.exists():
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         self.edgekit("keygen", folder / "k")
         tools = folder / "tools"
         place(tools / "edgekit", found.binary.read_bytes())
@@ -35,11 +40,14 @@ class World:
         place(tools / "drive", (ROOT / "scripts/boots/guest-drive").read_bytes())
         place(tools / "etc/ota/ota.toml", self.config().encode())
         self.edgekit("keys", "create", tools / "etc/ota/keys.toml", "--key", folder / "k.pub", "--sign-with", folder / "k.key")
-        self.images = {}
         for version, health in VERSIONS.items():
-            self.images[version] = loader.image(found, version, health, folder / "image").ljust(IMAGE, b"\0")
-            self.bundle(version, tools) if version > 1 else self.factory()
-        disk.ext(folder / "tools.img", 96 * disk.MIB, tools, "ext2", 4096)
+            image = loader.image(found, version, health, folder / "work").ljust(IMAGE, b"\0")
+            (folder / f"image-{version}").write_bytes(image)
+            (folder / f"app-{version}").write_bytes(slots.folder_image(version))
+            if version > 1:
+                self.bundle(version, tools)
+        self.factory()
+        disk.ext(self.tools, 48 * disk.MIB, tools, "ext2", 4096)
         shutil.rmtree(tools)
 
     def config(self):
@@ -63,21 +71,16 @@ exec = ["/bin/grep", "-q", "good", "/etc/health"]
         sets = self.folder / "data/sets"
         disk.unpack(slots.folder_image(1), sets / "a/app")
         (sets / "current").symlink_to("a")
-        self.first = self.folder / "first.img"
-        self.loader.disk(self.first, self.images[1], self.folder / "data", self.folder)
+        self.loader.disk(self.first, (self.folder / "image-1").read_bytes(), self.folder / "data", self.folder / "work")
 
     def bundle(self, version, tools):
-        image, app = self.folder / "system", self.folder / "app.tar"
-        image.write_bytes(self.images[version])
-        app.write_bytes(slots.folder_image(version))
         words = ["--name", "device", "--version", version, "--sign-with", self.folder / "k.key", "--progress", "none"]
-        words += ["--component", f"system={image}", "--component", f"app={app}"]
-        if version > 2:
-            # Only deltas: packing a kernel takes seconds, and so they are seen to work too.
-            for name, old in ("system", self.images[1]), ("app", slots.folder_image(1)):
-                (self.folder / f"{name}.old").write_bytes(old)
-                words += ["--source", f"{name}={self.folder / name}.old"]
-            words += ["--no-full", "--method", "blocks"]
+        for name, image in ("system", "image"), ("app", "app"):
+            words += ["--component", f"{name}={self.folder / image}-{version}"]
+            if version > 2:
+                words += ["--source", f"{name}={self.folder / image}-1"]
+        # Where only the loader's answer counts, deltas do: packing a kernel takes seconds.
+        words += ["--no-full", "--method", "blocks"] if version > 2 else []
         self.edgekit("bundle", "create", tools / f"{version}.ekb", *words)
         place(tools / f"{version}.ekb.version", f"{version}\n".encode())
 
@@ -86,7 +89,7 @@ exec = ["/bin/grep", "-q", "good", "/etc/health"]
 
     def machine(self, image, want, bundle, log=None, watch=False):
         orders = f"mount -t ext4 -o ro /dev/vdb /tools; want={want} bundle={bundle}.ekb . /tools/drive"
-        return Machine(image, self.folder / "tools.img", orders, self.folder, log, watch)
+        return Machine(image, self.tools, orders, self.folder, log, watch)
 
 
 @dataclass
@@ -120,9 +123,10 @@ def whole(said):
 
 class Trial:
     def __init__(self, args, found, loader, folder):
-        self.args, self.loader, self.folder = args, loader, folder
+        self.args, self.loader, self.folder = args, loader, folder / loader.name
+        self.image = self.folder / "running.img"
         begun = time.monotonic()
-        self.world = World(loader, found, folder / loader.name)
+        self.world = World(loader, found, self.folder)
         self.tell(f"a disk and {len(VERSIONS) - 1} bundles, {time.monotonic() - begun:.0f} s")
 
     def tell(self, text):
@@ -159,7 +163,11 @@ class Trial:
 
     def record(self):
         """The update as it should go, with its writes logged; they are what is cut."""
-        image, log = self.folder / "running.img", self.folder / f"{self.loader.name}.log"
+        image, log, note = self.image, self.folder / "writes", self.folder / "recorded.json"
+        if note.exists():
+            self.log, self.switched = writes.Log(log), json.loads(note.read_text())["switched"]
+            self.tell(f"the writes in '{log}'")
+            return True
         copy(self.world.first, image)
         outcome = self.drive("the update", image, "committed", 2, 4, log)
         self.ended(outcome, "committed")
@@ -170,14 +178,15 @@ class Trial:
         self.tell(f"{len(self.log.entries) - self.log.flushes} writes and {self.log.flushes} flushes recorded")
         # What was said to be done is what a cut may not take back.
         reach = {name: written for name, value, written in outcome.machine.said if name in ("switched", "committed")}
-        self.switched = sum(entry.data <= reach["switched"] - writes.SECTOR for entry in self.log.entries)
+        self.switched = sum(entry.data + entry.size <= reach["switched"] for entry in self.log.entries)
+        note.write_text(json.dumps({"switched": self.switched}))
         return True
 
     def point(self, number):
         """One cut: the disk as it is then, a start, and the update again."""
         chance = random.Random(f"{self.args.seed} {self.loader.name} {number}")
         cut = self.log.cut(chance.randint(0, len(self.log.entries)), chance)
-        image = self.folder / "running.img"
+        image = self.image
         copy(self.world.first, image)
         self.log.replay(cut, image)
         further = self.args.whole and number % self.args.whole == 0
@@ -189,7 +198,7 @@ class Trial:
         else:
             self.ended(outcome, "switched", "trying", "committed")
             held = self.loader.held(image, self.running(outcome))
-            outcome.expect(held.startswith(self.world.images[2]), "the slot of the new version does not hold its image")
+            outcome.expect(held.startswith(self.world.new.read_bytes()), "the slot of the new version does not hold its image")
         return outcome, image
 
     @staticmethod
@@ -201,7 +210,7 @@ class Trial:
 
     def broken(self, version):
         """An image that must not stay: the loader goes back, counting alone, and it is not taken again."""
-        image = self.folder / "running.img"
+        image = self.image
         copy(self.world.first, image)
         outcome = self.drive(f"version {version}, which {VERSIONS[version]}", image, "committed", version, 3 + TRIES)
         self.ended(outcome, "returned")
