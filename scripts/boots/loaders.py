@@ -58,7 +58,7 @@ class SystemdBoot(Loader):
     """Slots are two image files on the boot partition, each a kernel that the firmware starts; names count."""
 
     name = "systemd-boot"
-    config = 'kind = "systemd-boot"'
+    config = 'kind = "systemd-boot"\nplace = "/boot"'
     places = ("/boot/edgekit/a.efi", "/boot/edgekit/b.efi")
     esp_size, slot_size = 48 * MIB, MIB
 
@@ -70,7 +70,9 @@ class SystemdBoot(Loader):
         place(tree / "loader/loader.conf", b"timeout 0\n")
         for slot, held in ("a", image), ("b", b""):
             place(tree / f"edgekit/{slot}.efi", held.ljust(IMAGE, b"\0"))
-        place(tree / "loader/entries/a.conf", self.entry("a"))
+        # The higher number is wanted; a slot with nothing in it is out of sight.
+        place(tree / "loader/entries/edgekit-2-a.conf", self.entry("a"))
+        place(tree / "loader/entries/edgekit-1-b.conf.off", self.entry("b"))
 
     def held(self, path, slot):
         return disk.fat_file(path, MIB, f"edgekit/{slot}.efi")
@@ -84,11 +86,10 @@ class Grub(Loader):
     """Slots are two partitions with kernel and initramfs, GRUB counts in its environment block."""
 
     name = "grub"
-    config = 'kind = "grub"\nenvironment = "/boot/grub/grubenv"'
+    config = 'kind = "grub"\nplace = "/boot/grub/grubenv"'
     places = ("/dev/vda3", "/dev/vda4")
     esp_size, slot_size = 8 * MIB, IMAGE
-    modules = ("part_gpt", "fat", "ext2", "normal", "linux", "loadenv", "test", "echo", "configfile", "search_label",
-               "reboot", "sleep")
+    modules = ("part_gpt", "fat", "ext2", "normal", "linux", "loadenv", "test", "configfile", "eval", "reboot")
 
     def image(self, found, version, health, work):
         shutil.rmtree(work, ignore_errors=True)
@@ -100,10 +101,12 @@ class Grub(Loader):
 
     def esp(self, tree, image):
         place(tree / "grub/grub.cfg", self.script().encode())
-        disk.tool("grub-editenv", tree / "grub/grubenv", "create")
+        environment = tree / "grub/grubenv"
+        disk.tool("grub-editenv", environment, "create")
+        disk.tool("grub-editenv", environment, "set", "ORDER=a b", "a_OK=1", "a_LEFT=0", "b_OK=0", "b_LEFT=0")
         early = tree.parent / "early.cfg"
         early.write_text("set prefix=($root)/grub\nconfigfile ($root)/grub/grub.cfg\n")
-        place(tree / "EFI/BOOT/BOOTX64.EFI", b"")
+        (tree / "EFI/BOOT").mkdir(parents=True)
         argv = ["grub-mkimage", "-d", parts.GRUB, "-O", "x86_64-efi", "-p", "/grub", "-c", early]
         disk.tool(*argv, "-o", tree / "EFI/BOOT/BOOTX64.EFI", *self.modules)
 
@@ -113,13 +116,33 @@ class Grub(Loader):
             image.seek(before)
             return image.read(self.slot_size)
 
-    def script(self):
+    @staticmethod
+    def script():
+        """The first slot of the order that is good, or has tries left and one less from now on."""
+        less = "".join(f'if [ "$left" = {n} ]; then set less={n - 1}; fi\n' for n in range(1, 10))
         return f"""\
-set timeout=0
 load_env -f ($root)/grub/grubenv
-set slot=3
-linux (hd0,gpt$slot)/linux {OPTIONS} edgekit.slot=a
-initrd (hd0,gpt$slot)/initrd
+set chosen=
+for slot in $ORDER; do
+  if [ -z "$chosen" ]; then
+    eval "set ok=\\$${{slot}}_OK"
+    eval "set left=\\$${{slot}}_LEFT"
+    set less=
+    {less.strip()}
+    if [ "$ok" = 1 ]; then
+      set chosen=$slot
+    elif [ -n "$less" ]; then
+      set chosen=$slot
+      eval "set ${{slot}}_LEFT=$less"
+      save_env -f ($root)/grub/grubenv ${{slot}}_LEFT
+    fi
+  fi
+done
+if [ -z "$chosen" ]; then set chosen=a; fi
+if [ "$chosen" = a ]; then set part=gpt3; else set part=gpt4; fi
+set gfxpayload=text
+linux (hd0,$part)/linux {OPTIONS} edgekit.slot=$chosen
+initrd (hd0,$part)/initrd
 boot
 """
 
