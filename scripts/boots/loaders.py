@@ -10,7 +10,7 @@ from pathlib import Path
 from . import disk, parts, slots
 from .disk import ESP, LINUX, MIB, Partition
 
-IMAGE = 18 * MIB  # a slot's
+IMAGE = 20 * MIB  # a slot's
 DATA = 16 * MIB
 OPTIONS = "console=ttyS0 quiet panic=-1"
 

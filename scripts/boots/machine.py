@@ -99,6 +99,8 @@ class Machine:
                     *lines, line = (line + got).split(b"\n")
                     for whole in lines:
                         self._report(whole.decode(errors="replace").strip())
+            if b"UEFI Interactive Shell" in self.console:
+                raise Stuck("the firmware found nothing to start")
             if self.starts > boots:
                 raise Stuck(f"it started {self.starts} times")
 

@@ -68,6 +68,12 @@ class Logs(unittest.TestCase):
         seen = {self.left(log, log.cut(2, random.Random(seed)))[:2] for seed in range(50)}
         self.assertEqual(seen, {".y", "xy"})
 
+    def test_a_disk_that_lies_may_lose_what_was_flushed(self):
+        log = self.made((0, b"a" * 512, 0), (0, b"", FLUSH), (1, b"b" * 512, 0), (0, b"", FLUSH))
+        for lies, states in (0, {"ab"}), (1, {"ab", "a."}), (2, {"ab", "a.", ".b", ".."}), (9, {"ab", "a.", ".b", ".."}):
+            seen = {self.left(log, log.cut(4, random.Random(seed), lies))[:2] for seed in range(60)}
+            self.assertEqual(seen, states, lies)
+
     def test_later_writes_win_and_the_same_chance_gives_the_same_cut(self):
         log = self.made(*((2, bytes([65 + n]) * 512, 0) for n in range(5)), (0, b"", FLUSH))
         self.assertEqual(self.left(log, log.cut(6, random.Random(3)))[2], "E")

@@ -20,6 +20,7 @@ from .parts import ROOT
 TRIES = 2
 # Version: what its image is like. The first is installed, the second replaces it, the others must not stay.
 VERSIONS = {1: "good", 2: "good", 3: "panics", 4: "ails"}
+SETS = {"model": slots.model}  # components below the link, by what makes their images
 LIMIT = 240  # seconds for one machine, on a computer that has other work
 
 
@@ -28,7 +29,7 @@ class World:
 
     def __init__(self, loader, found, folder):
         self.loader, self.folder, self.binary = loader, folder, found.binary
-        self.first, self.tools, self.new = folder / "first.img", folder / "tools.img", folder / "image-2"
+        self.first, self.tools, self.new = folder / "first.img", folder / "tools.img", folder / "system-2"
         if self.tools.exists():
             return
         shutil.rmtree(folder, ignore_errors=True)
@@ -38,12 +39,13 @@ class World:
         place(tools / "edgekit", found.binary.read_bytes())
         (tools / "edgekit").chmod(0o755)
         place(tools / "drive", (ROOT / "scripts/boots/guest-drive").read_bytes())
-        place(tools / "etc/ota/ota.toml", self.config().encode())
+        place(tools / "etc/ota.toml", self.config().encode())
         self.edgekit("keys", "create", tools / "etc/ota/keys.toml", "--key", folder / "k.pub", "--sign-with", folder / "k.key")
         for version, health in VERSIONS.items():
             image = loader.image(found, version, health, folder / "work").ljust(IMAGE, b"\0")
-            (folder / f"image-{version}").write_bytes(image)
-            (folder / f"app-{version}").write_bytes(slots.folder_image(version))
+            (folder / f"system-{version}").write_bytes(image)
+            for name, made in SETS.items():
+                (folder / f"{name}-{version}").write_bytes(made(version))
             if version > 1:
                 self.bundle(version, tools)
         self.factory()
@@ -59,6 +61,8 @@ kind = "device"
 {system}
 [component.app]
 kind = "folder"
+[component.model]
+kind = "file"
 [boot]
 {self.loader.config}
 tries = {TRIES}
@@ -69,16 +73,18 @@ exec = ["/bin/grep", "-q", "good", "/etc/health"]
     def factory(self):
         """The disk of a device that was made with version 1."""
         sets = self.folder / "data/sets"
-        disk.unpack(slots.folder_image(1), sets / "a/app")
+        if "app" in SETS:
+            disk.unpack(slots.app(1), sets / "a/app")
+        place(sets / "a/model", slots.model(1))
         (sets / "current").symlink_to("a")
-        self.loader.disk(self.first, (self.folder / "image-1").read_bytes(), self.folder / "data", self.folder / "work")
+        self.loader.disk(self.first, (self.folder / "system-1").read_bytes(), self.folder / "data", self.folder / "work")
 
     def bundle(self, version, tools):
         words = ["--name", "device", "--version", version, "--sign-with", self.folder / "k.key", "--progress", "none"]
-        for name, image in ("system", "image"), ("app", "app"):
-            words += ["--component", f"{name}={self.folder / image}-{version}"]
+        for name in "system", *SETS:
+            words += ["--component", f"{name}={self.folder / name}-{version}"]
             if version > 2:
-                words += ["--source", f"{name}={self.folder / image}-1"]
+                words += ["--source", f"{name}={self.folder / name}-1"]
         # Where only the loader's answer counts, deltas do: packing a kernel takes seconds.
         words += ["--no-full", "--method", "blocks"] if version > 2 else []
         self.edgekit("bundle", "create", tools / f"{version}.ekb", *words)
@@ -117,7 +123,9 @@ def facts(value):
 def whole(said):
     """The version that runs, if everything is of that version and of one slot."""
     version = said.get("version", "")
-    wanted = {"version": version, "slot": said.get("slot"), "link": said.get("slot"), "app": f"{version}/{version}/{version}200000"}
+    wanted = {"slot": said.get("slot"), "link": said.get("slot"), "model": f"{version}/{version}300000"}
+    if "app" in SETS:
+        wanted["app"] = f"{version}/{version}/{version}200000"
     return version if version and wanted == {key: said.get(key) for key in wanted} else None
 
 
@@ -185,7 +193,7 @@ class Trial:
     def point(self, number):
         """One cut: the disk as it is then, a start, and the update again."""
         chance = random.Random(f"{self.args.seed} {self.loader.name} {number}")
-        cut = self.log.cut(chance.randint(0, len(self.log.entries)), chance)
+        cut = self.log.cut(chance.randint(0, len(self.log.entries)), chance, self.args.liar)
         image = self.image
         copy(self.world.first, image)
         self.log.replay(cut, image)

@@ -69,9 +69,11 @@ class Log:
     def flushes(self):
         return sum(bool(entry.flags & FLUSH) for entry in self.entries)
 
-    def cut(self, place, chance):
-        """The power fails after so many entries; `chance` is a `random.Random`."""
-        settled = max((i + 1 for i, entry in enumerate(self.entries[:place]) if entry.flags & FLUSH), default=0)
+    def cut(self, place, chance, lies=0):
+        """The power fails after so many entries; `chance` is a `random.Random`. The disk `lies` if it did nothing at
+        so many of the last flushes: then the cut need not be survived, which shows that a test can fail."""
+        flushed = [i + 1 for i, entry in enumerate(self.entries[:place]) if entry.flags & FLUSH]
+        settled = max(flushed[: len(flushed) - lies], default=0)
         loose = []
         for entry in self.entries[settled:place]:
             sectors = range(entry.size // SECTOR)
