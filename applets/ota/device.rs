@@ -71,7 +71,15 @@ impl Updater {
         let fs: Arc<dyn Fs> = Arc::new(Disk);
         let state = State::open(fs.clone(), &folder.join("state"), is_read)?;
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let boot = boot::open(&config.boot, state.table(), boot_id.trim())?;
+        let places = |place: fn(&slot::Home) -> &Option<PathBuf>| {
+            config.component.values().filter_map(|home| place(home).clone()).collect()
+        };
+        let machine = boot::Machine {
+            fs: fs.clone(),
+            boot_id: boot_id.trim().to_owned(),
+            devices: boot::Pair { a: places(|home| &home.a), b: places(|home| &home.b) },
+        };
+        let boot = boot::open(&config.boot, state.table(), machine)?;
         let list = paths.config.join("ota/keys.toml");
         let trust: Option<Box<dyn Trust>> = match list.exists() {
             true => Some(Box::new(KeyTrust::list(&list)?.newest(state.keys().as_deref())?)),

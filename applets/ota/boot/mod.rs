@@ -9,25 +9,39 @@
 //! |---|---|
 //! | `none` | no loader: a file beside the state, for folders, files and images that need no reboot |
 //! | `uboot` | U-Boot's environment, one copy or two, as `fw_setenv` writes it |
+//! | `grub` | GRUB's environment block, in place, as `grub-editenv` edits it |
+//! | `systemd` | entries of systemd-boot whose names count |
+//! | `efi` | variables of the firmware: `BootNext`, `BootOrder` |
+//! | `rpi` | the Raspberry Pi's `autoboot.txt` |
+//! | `barebox` | the state of barebox, in three copies |
+//! | `script` | a program that knows |
 //! | `running` | which slot runs: the kernel's command line, or the device of the root |
 //!
-//! Neighbours: `apply` asks and drives, `device` opens the one that is configured, `slot` writes what it starts.
+//! Neighbours: `apply` asks and drives, `device` opens the one that is configured ([`open`]), `slot` writes what it
+//! starts.
 
+pub mod barebox;
 mod crc;
+pub mod efi;
+pub mod grub;
 mod none;
+mod open;
 #[cfg(test)]
 mod proof;
+pub mod rpi;
 pub mod running;
+pub mod script;
+pub mod systemd;
 pub mod uboot;
 
 use std::fmt;
-use std::sync::Arc;
-
-use edgekit_store::Table;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::fault::Fault;
 
 pub use none::NoLoader;
+pub use open::{Machine, open};
 
 /// One of the two slots.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -137,15 +151,9 @@ pub trait Boot: Send {
     /// # Errors
     /// As [`Boot::attempt`].
     fn reject(&mut self, slot: Name) -> Result<(), Fault>;
-}
-
-/// The boot loader that is configured. `table` is the state's, `boot_id` the kernel's for this boot of the machine.
-///
-/// # Errors
-/// Where its store is not what the configuration says.
-pub fn open(loader: &Loader, table: Arc<Table>, boot_id: &str) -> Result<Box<dyn Boot>, Fault> {
-    match loader.kind {
-        Kind::None => Ok(Box::new(NoLoader::open(table, boot_id)?)),
+    /// What the kernel has to be restarted with so that an attempt is made, where the loader needs it said.
+    fn restart_argument(&self) -> Option<&'static str> {
+        None
     }
 }
 
@@ -154,6 +162,34 @@ edgekit_core::words! {
     pub enum Kind {
         /// Nobody: folders and files change at once.
         None = "none",
+        /// U-Boot.
+        UBoot = "uboot",
+        /// GRUB.
+        Grub = "grub",
+        /// systemd-boot.
+        SystemdBoot = "systemd-boot",
+        /// The firmware itself.
+        Efi = "efi",
+        /// The Raspberry Pi's.
+        Rpi = "rpi",
+        /// barebox.
+        Barebox = "barebox",
+        /// A program.
+        Script = "script",
+    }
+}
+
+edgekit_core::words! {
+    /// Which variables of U-Boot or GRUB choose a slot.
+    pub enum Scheme {
+        /// Ours: an order, and for each slot whether it is good and how often it is tried.
+        Edgekit = "edgekit",
+        /// Those of RAUC's boot scripts.
+        Rauc = "rauc",
+        /// Those of Mender's; U-Boot only.
+        Mender = "mender",
+        /// Entries of the menu; GRUB only.
+        Entry = "entry",
     }
 }
 
@@ -164,5 +200,20 @@ edgekit_core::config! {
         live kind: Kind = "none";
         /// How often a new slot is started before the old one is again, unless it is committed
         live tries: u32 = 3, in 1..=15;
+        /// Which variables of U-Boot or GRUB choose: edgekit, rauc, mender or entry; see edgekit-boot(7)
+        live scheme: Scheme = "edgekit";
+        /// What the loader calls slot a [by the kind: a, 2 for mender and rpi, edgekit-a for entry and efi, system0]
+        live a: Option<String>, like "a";
+        /// What the loader calls slot b [by the kind: b, 3 for mender and rpi, edgekit-b for entry and efi, system1]
+        live b: Option<String>, like "b";
+        /// Where the loader keeps what it knows: fw_env.config, grubenv, the folder of the EFI system partition or of
+        /// autoboot.txt, the device of barebox's state, the program of a script
+        live place: Option<PathBuf>, like "/boot/grub/grubenv";
+        /// Write U-Boot's environment although there is one copy on a device, which a power cut tears
+        live single: bool = false;
+        /// The first byte of barebox's state on its device
+        live offset: u64 = 0;
+        /// How long the program of a script may take for an answer
+        live timeout: Duration = "10s", in "1s"..="5m";
     }
 }

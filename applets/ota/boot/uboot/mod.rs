@@ -18,19 +18,8 @@ mod proof;
 use self::copies::Copies;
 use self::env::Env;
 use super::running::Running;
-use super::{Boot, Name, Next, Pair};
+use super::{Boot, Name, Next, Pair, Scheme};
 use crate::fault::Fault;
-
-/// How variables say which slot is next.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Scheme {
-    /// An order, and for each slot whether it is good and how often it is tried.
-    Edgekit,
-    /// An order, and for each slot how often it is tried.
-    Rauc,
-    /// The slot, whether it is on trial, and a count of U-Boot's own.
-    Mender,
-}
 
 /// A device started by U-Boot.
 #[derive(Debug)]

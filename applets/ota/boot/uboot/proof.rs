@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use edgekit_store::proof::Recorder;
 
+use super::UBoot;
 use super::copies::{Copies, read};
 use super::env::Env;
-use super::{Scheme, UBoot};
 use crate::boot::proof::{LIFE, Proof, any_life, file};
 use crate::boot::running::Running;
-use crate::boot::{Boot, Name, Pair};
+use crate::boot::{Boot, Name, Pair, Scheme};
 
 const SIZE: usize = 0x1000;
 
@@ -79,12 +79,12 @@ fn no_power_cut_breaks_two_copies() {
 fn no_power_cut_breaks_a_file() {
     let proof = Proof { start: one_file, sound: |_| Ok(()), ..redundant() };
     assert!(proof.holds(2) > 500);
-    proof.finds_mistakes(3);
+    proof.finds_mistakes(3, &[]);
 }
 
 #[test]
 fn every_mistake_in_order_is_found() {
-    redundant().finds_mistakes(2);
+    redundant().finds_mistakes(2, &[]);
 }
 
 #[test]
