@@ -138,7 +138,7 @@ class Trial:
         self.tell(f"a disk and {len(VERSIONS) - 1} bundles, {time.monotonic() - begun:.0f} s")
 
     def tell(self, text):
-        print(f"{self.loader.name}: {text}", flush=True)
+        print(f"{self.loader.name}: {text}", file=self.args.out, flush=True)
 
     def drive(self, what, image, want, bundle, boots, log=None):
         """Starts a machine from a disk, and checks what holds for each: it came up as one whole thing and ended."""
@@ -163,8 +163,9 @@ class Trial:
     def finish(self, outcome, image=None):
         self.tell(outcome.line())
         if outcome.faults:
-            print("  console: " + outcome.machine.tail().replace("\n", "\n  console: "))
-            print("  said: " + "\n  said: ".join(f"{name} {value}" for name, value, _ in outcome.machine.said), flush=True)
+            lines = [f"  console: {line}" for line in outcome.machine.tail().splitlines()]
+            lines += [f"  said: {name} {value}" for name, value, _ in outcome.machine.said]
+            print("\n".join(lines), file=self.args.out, flush=True)
             if image and self.args.keep:
                 shutil.copy(image, self.folder / f"{outcome.what.split(',')[0].replace(' ', '-')}.img")
         return not outcome.faults
@@ -233,11 +234,10 @@ def copy(source, target):
 
 def run(args, found, folder):
     """Every trial that was asked for; the exit status."""
-    begun, table = time.monotonic(), rows.load()
-    table = {name: row for name, row in table.items() if name.startswith("8.7")}
+    begun = time.monotonic()
     good, failed, stayed = 0, 0, 0
     for name in args.loader or LOADERS:
-        trial = Trial(args, found, LOADERS[name], folder)
+        started, trial = time.monotonic(), Trial(args, found, LOADERS[name], folder)
         if args.point is None:
             stayed += sum(not trial.broken(version) for version, health in VERSIONS.items() if health != "good")
         if args.broken:
@@ -246,14 +246,15 @@ def run(args, found, folder):
             failed += 1
             continue
         for number in range(args.points) if args.point is None else [args.point]:
-            if args.seconds and time.monotonic() - begun > args.seconds:
+            if args.seconds and time.monotonic() - started > args.seconds:
                 trial.tell(f"no time for more than {number} points")
                 break
             outcome, image = trial.point(number)
             good, failed = (good + 1, failed) if trial.finish(outcome, image) else (good, failed + 1)
     print(f"vm-ota: {good} cuts came up as old or new and converged, {failed} failed, {stayed} broken images stayed, "
-          f"{time.monotonic() - begun:.0f} s")
+          f"{time.monotonic() - begun:.0f} s", file=args.out, flush=True)
     if args.json:
+        table = {name: row for name, row in rows.load().items() if name.startswith("8.7")}
         for name, value in zip(("8.7a", "8.7b", "8.7c"), (good, failed, stayed)):
             table[name].add(value)
         rows.report(table, True)
