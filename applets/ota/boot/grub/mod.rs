@@ -86,7 +86,7 @@ impl Grub {
             let differs = |at: &usize| now.bytes()[*at] != step.bytes()[*at];
             let mut places = (0..now.bytes().len()).filter(differs);
             if let Some(first) = places.next() {
-                let last = places.last().unwrap_or(first);
+                let last = places.next_back().unwrap_or(first);
                 let file = self.fs.open(&self.path, Access::Change).map_err(Fault::io("open", &self.path))?;
                 file.write_at(first as u64, &step.bytes()[first..=last])
                     .map_err(Fault::io("write", &self.path))?;

@@ -11,8 +11,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use edgekit_store::{Access, File, Fs, Kind, publish};
+use edgekit_store::{Access, File, Fs, Kind, Lock, publish};
 
 use super::config::{self, Location};
 use super::env::{self, Env, Flag, Wrong};
@@ -22,6 +23,9 @@ use crate::fault::Fault;
 const MAX_CONFIG: usize = 64 << 10;
 /// What libubootenv and U-Boot's own tools lock.
 const LOCK: &str = "/var/lock/fw_printenv.lock";
+/// How often, and how far apart, is looked whether it is free.
+const LOOKS: u32 = 100;
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The copies, and who wrote last.
 #[derive(Debug)]
@@ -164,14 +168,20 @@ impl Copies {
         self.fs.open(&copy.path, access).map_err(Fault::io("open", &copy.path))
     }
 
-    /// Keeps `fw_setenv` out for as long as it is held.
-    fn lock(&self) -> Result<Option<edgekit_store::Lock>, Fault> {
+    /// Keeps `fw_setenv` out for as long as it is held; one that works just now is waited for.
+    fn lock(&self) -> Result<Option<Lock>, Fault> {
         let path = Path::new(LOCK);
         let folder = path.parent().unwrap_or(path);
-        match self.fs.stat(folder).map_err(Fault::io("look at", folder))? {
-            Some(_) => Ok(Some(self.fs.lock(path)?)),
-            None => Ok(None),
+        if self.fs.stat(folder).map_err(Fault::io("look at", folder))?.is_none() {
+            return Ok(None);
         }
+        for _ in 1..LOOKS {
+            match self.fs.lock(path) {
+                Err(edgekit_store::Error::Locked { .. }) => std::thread::sleep(LOOK),
+                held => return Ok(Some(held?)),
+            }
+        }
+        Ok(Some(self.fs.lock(path)?))
     }
 }
 
