@@ -39,6 +39,8 @@ pub struct Updater {
     pub(crate) root: PathBuf,
     /// Pages between two checkpoints.
     pub(crate) checkpoint: u64,
+    /// Where what was fetched waits for the next process; nowhere without.
+    pub(crate) shelf: Option<PathBuf>,
     clock: Clock,
 }
 
@@ -85,7 +87,9 @@ impl Updater {
             true => Some(Box::new(KeyTrust::list(&list)?.newest(state.keys().as_deref())?)),
             false => None,
         };
-        Updater::of(config, fs, state, boot, trust, root, clock)
+        let shelf = paths.run.join("ota");
+        let updater = Updater::of(config, fs, state, boot, trust, root, clock)?;
+        Ok(Updater { shelf: Some(shelf), ..updater })
     }
 
     /// One of these parts.
@@ -98,8 +102,17 @@ impl Updater {
         root: PathBuf,
         clock: &Clock,
     ) -> Result<Updater, Fault> {
-        let updater =
-            Updater { config, trust, state, boot, fs, root, checkpoint: CHECKPOINT, clock: clock.clone() };
+        let updater = Updater {
+            config,
+            trust,
+            state,
+            boot,
+            fs,
+            root,
+            checkpoint: CHECKPOINT,
+            shelf: None,
+            clock: clock.clone(),
+        };
         for name in updater.config.component.keys() {
             let (a, b) = (updater.slot(name, Name::A)?.place(), updater.slot(name, Name::B)?.place());
             if a == b {

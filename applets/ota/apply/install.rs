@@ -14,8 +14,9 @@ use super::state::{Deployment, Part, Stage};
 use super::{Installed, Item, Moved, Outcome, Phase, Plan, Terms, Watcher, Way};
 use crate::boot::Name;
 use crate::bundle::read::{self, Bundle};
+use crate::bundle::shelf::Shelf;
 use crate::bundle::source::Source;
-use crate::bundle::tree::{self, PAGE};
+use crate::bundle::tree::{self, Hash, PAGE};
 use crate::bundle::write::NOTHING;
 use crate::device::Updater;
 use crate::fault::Fault;
@@ -40,6 +41,7 @@ pub fn install(
         settle::settle(updater)?;
     }
     let meter = Rc::new(Cell::new(0));
+    let is_fetched = source.fetched().is_some();
     let mut source = Metered { source, bytes: meter.clone() };
     let opened = read::open(&mut source)?;
     let trust = updater.trust.as_ref().ok_or_else(|| {
@@ -48,7 +50,7 @@ pub fn install(
             "put a list of keys at ota/keys.toml of the configuration, or give --key or --keys",
         )
     })?;
-    let (bundle, approval) = opened.check(&**trust, updater.now())?;
+    let (mut bundle, approval) = opened.check(&**trust, updater.now())?;
     watcher.phase(Phase::Planning);
     policy::fits(&bundle.manifest, &updater.device()?)?;
     let running = updater.boot.running()?;
@@ -85,6 +87,9 @@ pub fn install(
         return Ok(Installed { outcome: Outcome::Planned, plan });
     }
     if earlier.as_ref().is_none_or(|earlier| earlier.stage != Stage::Written) {
+        if let Some(folder) = updater.shelf.as_ref().filter(|_| is_fetched) {
+            bundle.shelve(Shelf::open(folder, &plan.id));
+        }
         let newest = approval.list.and_then(|number| {
             let lists = bundle.head.key_lists().ok()?;
             lists.into_iter().find(|list| list.keys.number == number).map(|list| list.signed.to_text())
@@ -94,6 +99,7 @@ pub fn install(
         work.write_all(&plan)?;
         work.prove_all(&plan)?;
         work.written()?;
+        work.bundle.clear();
     }
     stop(watcher)?;
     let outcome = settle::switch(updater)?;
@@ -277,6 +283,7 @@ impl Work<'_, '_> {
             None => &NOTHING,
         };
         let pages = self.bundle.pages(&item.name)?;
+        let from = self.left(item, &pages, from, slot)?;
         let mut steps = Steps {
             updater: self.updater,
             deployment: &mut self.deployment,
@@ -289,6 +296,28 @@ impl Work<'_, '_> {
         };
         self.bundle
             .pour_from(from, &item.name, payload, &pages, old, &mut |page, bytes| steps.page(page, bytes))
+    }
+
+    /// Goes over pages that are what they should be although no record has them: one that was killed wrote them, or the
+    /// old image has the same. They are as good as written, and durable with the next ones.
+    fn left(&mut self, item: &Item, pages: &[Hash], from: u64, slot: &dyn Slot) -> Result<u64, Fault> {
+        let Some(image) = slot.left()? else { return Ok(from) };
+        let (mut number, mut page) = (from, vec![0; PAGE]);
+        while let Some(expected) = usize::try_from(number).ok().and_then(|number| pages.get(number)) {
+            let (at, bytes) = (number * PAGE as u64, &mut page[..tree::page_len(item.size, number)]);
+            let done = bytes.len() as u64;
+            // What cannot be read is written anew.
+            if at + done > image.size()
+                || image.read(at, bytes).is_err()
+                || tree::page_hash(bytes, number, pages.len() as u64) != *expected
+            {
+                break;
+            }
+            number += 1;
+            self.watcher.moved(Moved { done, saved: done, fetched: 0 });
+            stop(self.watcher)?;
+        }
+        Ok(number)
     }
 
     fn copy(&mut self, item: &Item, from: u64, slot: &mut dyn Slot) -> Result<(), Fault> {
@@ -424,7 +453,7 @@ impl Source for Metered<'_> {
 
     fn read(&mut self, into: &mut [u8]) -> Result<usize, Fault> {
         let read = self.source.read(into)?;
-        self.bytes.set(self.bytes.get() + read as u64);
+        self.bytes.set(self.source.fetched().unwrap_or(self.bytes.get() + read as u64));
         Ok(read)
     }
 
@@ -432,7 +461,7 @@ impl Source for Metered<'_> {
         self.source.pass(bytes)
     }
 
-    fn fetched(&self) -> u64 {
+    fn fetched(&self) -> Option<u64> {
         self.source.fetched()
     }
 }

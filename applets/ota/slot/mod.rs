@@ -64,6 +64,13 @@ pub trait Slot: Send {
     /// # Errors
     /// As [`Slot::flush`], and where the image ended too early for this kind of slot.
     fn finish(&mut self) -> Result<(), Fault>;
+    /// What may hold pages behind the durable ones, once it was begun: a process that was killed has left them.
+    ///
+    /// # Errors
+    /// Those of opening it.
+    fn left(&self) -> Result<Option<Box<dyn Image>>, Fault> {
+        Ok(None)
+    }
     /// What is stored, read past the page cache: the source of a delta, and what is proven before it is started.
     ///
     /// # Errors

@@ -153,6 +153,10 @@ impl Slot for Plain {
         Ok(())
     }
 
+    fn left(&self) -> Result<Option<Box<dyn Image>>, Fault> {
+        self.image().map(Some)
+    }
+
     fn image(&self) -> Result<Box<dyn Image>, Fault> {
         let file = self.fs.open(&self.path, Access::Image).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Fault::Absent(

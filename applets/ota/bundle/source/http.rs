@@ -173,7 +173,7 @@ impl Source for HttpSource {
         Ok(())
     }
 
-    fn fetched(&self) -> u64 {
-        self.pull.fetched()
+    fn fetched(&self) -> Option<u64> {
+        Some(self.pull.fetched())
     }
 }

@@ -29,9 +29,9 @@ pub trait Source {
     /// # Errors
     /// As [`Source::read`]; the end may be found only by the next read.
     fn pass(&mut self, bytes: u64) -> Result<(), Fault>;
-    /// Bytes that came over a network, those that came twice or were passed over included.
-    fn fetched(&self) -> u64 {
-        0
+    /// Bytes that came over a network, those that came twice or were passed over included; none for what is here.
+    fn fetched(&self) -> Option<u64> {
+        None
     }
 }
 
