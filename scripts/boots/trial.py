@@ -40,6 +40,7 @@ class World:
         (tools / "edgekit").chmod(0o755)
         place(tools / "drive", (ROOT / "scripts/boots/guest-drive").read_bytes())
         place(tools / "etc/ota.toml", self.config().encode())
+        (tools / "etc/ota").mkdir()
         self.edgekit("keys", "create", tools / "etc/ota/keys.toml", "--key", folder / "k.pub", "--sign-with", folder / "k.key")
         for version, health in VERSIONS.items():
             image = loader.image(found, version, health, folder / "work").ljust(IMAGE, b"\0")
@@ -59,15 +60,11 @@ root = "/data/sets"
 [component.system]
 kind = "device"
 {system}
-[component.app]
-kind = "folder"
 [component.model]
 kind = "file"
 [boot]
 {self.loader.config}
 tries = {TRIES}
-[health.check.image]
-exec = ["/bin/grep", "-q", "good", "/etc/health"]
 """
 
     def factory(self):
