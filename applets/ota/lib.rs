@@ -17,6 +17,7 @@ pub mod delta;
 pub mod device;
 mod entry;
 mod fault;
+pub mod fleet;
 pub mod glob;
 mod halt;
 mod hex;
