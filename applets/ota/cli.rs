@@ -105,6 +105,7 @@ pub(crate) fn command() -> Command {
         .arg_required_else_help(true)
         .override_usage("edgekit ota VERB [OPTIONS] [WORD]...")
         .subcommands([apply(), plan(), status(), commit(), rollback(), mark_bad(), unblock(), settle()])
+        .subcommands([run(), consent()])
         .subcommands([bundle, keygen(), keys])
 }
 
@@ -179,6 +180,29 @@ fn unblock() -> Command {
 
 fn settle() -> Command {
     device(Command::new("settle").about("Finish what a power cut left: for scripts that start before others"))
+}
+
+fn run() -> Command {
+    Command::new("run")
+        .about("Ask for updates, take them when it is time, and tell how it went: the daemon")
+        .arg(config::file_arg())
+        .arg(value("drain", "DURATION", "How long the end may take [30s]"))
+        .arg(value("log-format", "FORMAT", "text, logfmt, json or journal [text]"))
+        .arg(value("log-level", "LEVEL", "What is logged, such as debug or info,http=debug [info]"))
+}
+
+fn consent() -> Command {
+    Command::new("consent")
+        .about("Answer a server that asks for consent, through the daemon")
+        .arg(
+            Arg::new("word")
+                .value_name("WORD")
+                .required(true)
+                .value_parser(["yes", "no"])
+                .hide_possible_values(true)
+                .help("yes or no"),
+        )
+        .arg(value("action", "ID", "Only for this action [the one that waits]"))
 }
 
 fn keygen() -> Command {

@@ -3,12 +3,14 @@
 //! Each section stands in the room it is about; here they meet. Neighbours: `device` turns it into slots and a boot
 //! loader, `entry` loads it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use edgekit_core::config::Named;
 
 use crate::boot::Loader;
 use crate::bundle::source::terms::Download;
+use crate::fleet::config::{Hawkbit, Poll, Window};
 use crate::slot::Home;
 
 edgekit_core::config! {
@@ -28,6 +30,14 @@ edgekit_core::config! {
         live boot: Loader;
         /// How bundles are fetched
         live download: Download;
+        /// When updates are taken
+        live window: Window;
+        /// Updates offered by a file
+        live poll: Poll;
+        /// Updates assigned by a hawkBit server
+        live hawkbit: Hawkbit;
+        /// Where Prometheus may ask for the metrics of the daemon, at /metrics, without TLS or password; nowhere without
+        restart metrics_listen: Option<SocketAddr>, like "127.0.0.1:9104";
     }
 }
 

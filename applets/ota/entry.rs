@@ -37,6 +37,8 @@ pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> 
         Some(("mark-bad", sub)) => verbs::decide::mark_bad(sub, ctx),
         Some(("unblock", sub)) => verbs::decide::unblock(sub, ctx),
         Some(("settle", sub)) => verbs::decide::settle(sub, ctx),
+        Some(("run", sub)) => verbs::run::run(sub, ctx),
+        Some(("consent", sub)) => verbs::run::consent(sub, ctx),
         Some(("bundle", sub)) => match sub.subcommand() {
             Some(("create", sub)) => verbs::create::run(sub, ctx),
             Some(("sign", sub)) => verbs::sign::sign(sub, ctx),

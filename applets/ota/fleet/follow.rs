@@ -21,7 +21,7 @@ use super::config::{Restart, Window};
 use super::event::{Events, What};
 use super::job::{Job, Next};
 use super::line::Line;
-use super::machine::{From, Judged, Machine, Stage, Standing};
+use super::machine::{From, Machine, Stage, Standing};
 use super::origin::Offer;
 use super::restart;
 use super::rules::{self, Hints, Lot, Now, Step, Verdict};
@@ -478,13 +478,13 @@ impl Follower {
         }
     }
 
-    async fn was_judged(&mut self, judged: Result<Judged, Fault>) {
+    async fn was_judged(&mut self, judged: Result<Option<String>, Fault>) {
         match judged {
             // The job is closed by what the state says now, and without one there is nobody to tell but the log.
-            Ok(Judged::Good) if self.job.is_none() => self.events.tell(What::Committed, None, ""),
-            Ok(Judged::Good) => {}
-            Ok(Judged::Bad(why)) if self.job.is_none() => self.events.tell(What::Returned, None, &why),
-            Ok(Judged::Bad(why)) => tracing::error!(target: "ota", "the new version is not good: {why}"),
+            Ok(None) if self.job.is_none() => self.events.tell(What::Committed, None, ""),
+            Ok(None) => {}
+            Ok(Some(why)) if self.job.is_none() => self.events.tell(What::Returned, None, &why),
+            Ok(Some(why)) => tracing::error!(target: "ota", "the new version is not good: {why}"),
             Err(Fault::Stopped(_)) => {}
             Err(fault) => {
                 self.mind(&fault);

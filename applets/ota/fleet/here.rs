@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use edgekit_core::{Clock, Error, Paths};
 use edgekit_http::Url;
 
-use super::machine::{From, Glance, Judged, Machine, Runs, Stage, Standing, Underway, Unfit};
+use super::machine::{From, Glance, Machine, Runs, Stage, Standing, Underway, Unfit};
 use crate::apply::state::Stage as Written;
 use crate::apply::{self, Installed, Outcome, Terms, Watcher};
 use crate::bundle::read;
@@ -68,7 +68,7 @@ impl Here {
 impl Machine for Here {
     fn settle(&self) -> Result<Standing, Fault> {
         let mut updater = self.open(false)?;
-        apply::settle::settle(&mut updater)?;
+        apply::settle(&mut updater)?;
         standing(&updater)
     }
 
@@ -76,14 +76,21 @@ impl Machine for Here {
         let updater = self.open(true)?;
         let mut source = self.source(from, halt)?;
         let opened = read::open(source.as_mut())?;
-        let (bundle, _) = opened.check(updater.trusted(&from.place)?, updater.now())?;
+        let trust = updater.trust.as_deref().ok_or_else(|| {
+            Fault::Untrusted(
+                format!("there is nobody to believe: '{}' is not looked at", from.place),
+                "put a list of keys at ota/keys.toml of the configuration",
+            )
+        })?;
+        let (bundle, _) = opened.check(trust, updater.now())?;
         let unfit = |fault: Fault| {
             let why = fault.to_string();
             Unfit { code: i32::from(Error::from(fault).exit().value()), why }
         };
         let id = bundle.id();
         let blocked = updater.state.blocked(&id)?.map(|blocked| {
-            let why = format!("{} {} is not taken again: {}", bundle.manifest.name, blocked.version, blocked.why);
+            let why =
+                format!("{} {} is not taken again: {}", bundle.manifest.name, blocked.version, blocked.why);
             unfit(Fault::Refused(why, "'edgekit ota unblock' has it taken again"))
         });
         let unfit = match policy::fits(&bundle.manifest, &updater.device()?) {
@@ -107,14 +114,14 @@ impl Machine for Here {
 
     fn switch(&self) -> Result<Outcome, Fault> {
         let mut updater = self.open(false)?;
-        apply::settle::settle(&mut updater)?;
-        apply::settle::switch(&mut updater)
+        apply::settle(&mut updater)?;
+        apply::switch(&mut updater)
     }
 
-    fn judge(&self, _halt: &Halt) -> Result<Judged, Fault> {
+    fn judge(&self, _halt: &Halt) -> Result<Option<String>, Fault> {
         let mut updater = self.open(false)?;
-        apply::settle::commit(&mut updater)?;
-        Ok(Judged::Good)
+        apply::commit(&mut updater)?;
+        Ok(None)
     }
 
     fn recall(&self, key: &str) -> Result<Option<Vec<u8>>, Fault> {

@@ -104,15 +104,6 @@ pub(crate) enum Stage {
     Returned,
 }
 
-/// How a trial ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Judged {
-    /// It was committed.
-    Good,
-    /// It was sent back: why.
-    Bad(String),
-}
-
 /// The device.
 pub(crate) trait Machine: Send + Sync {
     /// Drives the device to what its state says, and tells how it stands.
@@ -136,11 +127,11 @@ pub(crate) trait Machine: Send + Sync {
         halt: &Halt,
         watcher: &mut dyn Watcher,
     ) -> Result<Installed, Fault>;
-    /// Sees whether what is tried is good, and commits it or sends it back.
+    /// Sees whether what is tried is good, and commits it or sends it back; why, if it does.
     ///
     /// # Errors
     /// Those of writing that down; what is tried is tried on then.
-    fn judge(&self, halt: &Halt) -> Result<Judged, Fault>;
+    fn judge(&self, halt: &Halt) -> Result<Option<String>, Fault>;
     /// Starts what is written.
     ///
     /// # Errors

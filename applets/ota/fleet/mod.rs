@@ -8,7 +8,7 @@
 //! | `poll`, `hawkbit` | a file on a server or in a folder; a hawkBit server |
 //! | `line` | one origin as it is followed: when to ask, what it knows |
 //! | `job` | what is being done and what is to be reported, as records; what is next |
-//! | `machine` | what all this takes of the device |
+//! | `machine`, `here` | what all this takes of the device; the device |
 //! | `follow`, `asking`, `telling` | the loop |
 //! | `work` | an installation on a thread of its own |
 //! | `event`, `restart` | what others are told; what inhibits, how the device is restarted |
@@ -19,6 +19,7 @@ pub mod config;
 mod event;
 mod follow;
 pub mod hawkbit;
+mod here;
 mod job;
 mod line;
 mod machine;
@@ -27,6 +28,7 @@ mod origin;
 mod poll;
 mod restart;
 mod rules;
+pub(crate) mod service;
 mod telling;
 #[cfg(test)]
 mod tests;

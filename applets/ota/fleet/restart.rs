@@ -3,11 +3,9 @@
 //! Neighbours: `follow` asks for both.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use edgekit_core::text;
-use edgekit_rt::child::Running;
+use edgekit_rt::child::Program;
 
 /// How long the command may take: it asks for a restart, and does not wait for it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,15 +33,7 @@ pub(crate) async fn restart(words: &[String]) -> Result<(), String> {
         false => vec!["reboot".to_owned()],
     };
     let words = if words.is_empty() { own.as_slice() } else { words };
-    let Some((program, rest)) = words.split_first() else { return Err("no command".to_owned()) };
-    let mut command = Command::new(program);
-    command.args(rest).stdin(Stdio::null()).current_dir("/");
-    let wrong = |error: std::io::Error| format!("'{program}': {}", text::io_reason(&error));
-    let mut running = Running::start(&mut command).map_err(wrong)?;
-    match tokio::time::timeout(PATIENCE, running.ended()).await {
-        Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(status)) => Err(format!("'{program}' ended with {status}")),
-        Ok(Err(error)) => Err(wrong(error)),
-        Err(_) => Err(format!("'{program}' did not end within a minute")),
-    }
+    let argv = words.iter().map(std::ffi::OsStr::new).collect();
+    let program = Program { argv, env: Vec::new(), deadline: PATIENCE, keep: 1024 };
+    program.succeed().await.map(drop)
 }

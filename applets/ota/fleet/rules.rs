@@ -110,22 +110,6 @@ pub(crate) enum Why {
     Metered,
 }
 
-impl Why {
-    /// One word, for machines.
-    pub(crate) fn word(&self) -> &'static str {
-        match self {
-            Why::Inhibited(_) => "inhibited",
-            Why::Window => "window",
-            Why::Clock => "clock",
-            Why::Server => "server-window",
-            Why::Start(_) => "start",
-            Why::Share => "share",
-            Why::Spread => "spread",
-            Why::Metered => "metered",
-        }
-    }
-}
-
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -292,7 +276,16 @@ mod tests {
     fn why(verdict: &Verdict) -> &'static str {
         match verdict {
             Verdict::Go { .. } => "go",
-            Verdict::Wait { why, .. } => why.word(),
+            Verdict::Wait { why, .. } => match why {
+                Why::Inhibited(_) => "inhibited",
+                Why::Window => "window",
+                Why::Clock => "clock",
+                Why::Server => "server-window",
+                Why::Start(_) => "start",
+                Why::Share => "share",
+                Why::Spread => "spread",
+                Why::Metered => "metered",
+            },
         }
     }
 

@@ -127,7 +127,8 @@ impl Fleet {
         let clock = scope.clock().clone();
         let (device, _) = DeviceId::find(None, &self.paths)?;
         let device = device.as_str().to_owned();
-        let Parts { settings, lines, fetching, config } = Parts::new(&self.loaded, &device, &self.paths, &clock)?;
+        let Parts { settings, lines, fetching, config } =
+            Parts::new(&self.loaded, &device, &self.paths, &clock)?;
         if lines.is_empty() {
             tracing::warn!(target: "ota", "nobody is asked for updates: neither [poll] nor [hawkbit] has a url");
         }

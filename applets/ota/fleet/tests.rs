@@ -15,7 +15,7 @@ use super::event::Events;
 use super::follow::{Asked, Follower, Ground, Settings};
 use super::job::tests::{id, version};
 use super::line::Line;
-use super::machine::{From, Glance, Judged, Machine, Runs, Stage, Standing, Underway, Unfit};
+use super::machine::{From, Glance, Machine, Runs, Stage, Standing, Underway, Unfit};
 use super::offer;
 use super::origin::{About, Heard, Kind, News, Offer, Origin, Trouble};
 use crate::apply::{Installed, Moved, Outcome, Phase, Plan, Terms, Watcher};
@@ -184,10 +184,10 @@ impl Machine for Device {
         Ok(Outcome::Reboot)
     }
 
-    fn judge(&self, _halt: &Halt) -> Result<Judged, Fault> {
+    fn judge(&self, _halt: &Halt) -> Result<Option<String>, Fault> {
         if !self.get().is_good {
             self.set(Stage::Leaving);
-            return Ok(Judged::Bad("it did not answer".to_owned()));
+            return Ok(Some("it did not answer".to_owned()));
         }
         self.set(Stage::Committed);
         let mut device = self.get();
@@ -198,7 +198,7 @@ impl Machine for Device {
             version: deployment.version.clone(),
             digests: vec![("rootfs".to_owned(), id(9))],
         });
-        Ok(Judged::Good)
+        Ok(None)
     }
 
     fn recall(&self, key: &str) -> Result<Option<Vec<u8>>, Fault> {
@@ -377,11 +377,12 @@ impl Drop for World {
 }
 
 impl Run {
-    /// Lets time pass until it is so, an hour of it at most... or as long as is said.
+    /// Lets time pass until it is so, and so much of it at most.
     async fn until(&self, within: Duration, mut so: impl FnMut() -> bool) -> bool {
-        let step = Duration::from_millis(500);
         let mut passed = Duration::ZERO;
         while !so() {
+            // Finely at first, for what is to come at once.
+            let step = Duration::from_millis(if passed < Duration::from_secs(30) { 500 } else { 10_000 });
             if passed >= within {
                 return false;
             }

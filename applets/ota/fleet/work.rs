@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::machine::{From, Judged, Machine};
+use super::machine::{From, Machine};
 use crate::apply::{Moved, Outcome, Phase, Terms, Watcher};
 use crate::fault::Fault;
 use crate::halt::Halt;
@@ -31,7 +31,7 @@ pub(crate) enum Task {
 /// How it ended.
 pub(crate) enum Done {
     Installed(Result<Outcome, Fault>),
-    Judged(Result<Judged, Fault>),
+    Judged(Result<Option<String>, Fault>),
 }
 
 /// Work under way.

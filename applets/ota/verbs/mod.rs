@@ -7,6 +7,7 @@ pub(crate) mod diff;
 pub(crate) mod extract;
 pub(crate) mod inspect;
 pub(crate) mod keys;
+pub(crate) mod run;
 pub(crate) mod sign;
 pub(crate) mod status;
 pub(crate) mod verify;
