@@ -220,6 +220,7 @@ struct Desk {
     offers: Vec<Offer>,
     cancel: Option<String>,
     trouble: Option<Kind>,
+    /// Questions and news.
     asked: u32,
     told: Vec<(String, News)>,
     abouts: Vec<About>,
@@ -287,6 +288,7 @@ impl Origin for Server {
 
     fn tell<'a>(&'a mut self, action: &'a str, news: &'a News) -> BoxFuture<'a, Result<(), Trouble>> {
         let mut desk = self.desk();
+        desk.asked += 1;
         let told = match desk.trouble {
             Some(kind) => Err(Trouble::new(kind, "it is as it is")),
             None => {
