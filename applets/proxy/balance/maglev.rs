@@ -14,6 +14,7 @@ pub(super) struct Maglev {
 }
 
 struct Turn {
+    position: u16,
     offset: u64,
     skip: u64,
     next: u64,
@@ -33,23 +34,30 @@ impl Turn {
 impl Maglev {
     pub(super) fn new(members: &[Member]) -> Maglev {
         const FREE: u16 = u16::MAX;
-        let heaviest = f64::from(members.iter().map(|member| member.weight).max().unwrap_or(1));
-        let turn = |member: &Member| {
+        // Parts of one, divided as Envoy divides them: what is rounded decides about a few places.
+        let sum = members.iter().map(|member| f64::from(member.weight)).sum::<f64>();
+        let heaviest = f64::from(members.iter().map(|member| member.weight).max().unwrap_or(1)) / sum;
+        let turn = |(position, member): (usize, &Member)| {
             let key = member.address.to_string();
-            Turn {
+            let turn = Turn {
+                position: position as u16,
                 offset: xxh64(key.as_bytes(), 0) % SIZE,
                 skip: xxh64(key.as_bytes(), 1) % (SIZE - 1) + 1,
                 next: 0,
-                weight: f64::from(member.weight),
+                weight: f64::from(member.weight) / sum,
                 target: 0.0,
-            }
+            };
+            (key, turn)
         };
-        let mut turns: Vec<Turn> = members.iter().take(usize::from(FREE)).map(turn).collect();
+        // Who comes first takes a place that two would like: by address, so that no order of a file matters.
+        let members = members.iter().enumerate().take(usize::from(FREE));
+        let mut turns: Vec<(String, Turn)> = members.map(turn).collect();
+        edgekit_core::sort::by(&mut turns, |(one, _), (other, _)| one.cmp(other));
         let mut places = vec![FREE; SIZE as usize].into_boxed_slice();
         let (mut filled, mut round) = (0, 0.0);
         while filled < SIZE && !turns.is_empty() {
             round += 1.0;
-            for (position, turn) in turns.iter_mut().enumerate() {
+            for (_, turn) in &mut turns {
                 // Who has half the weight of the heaviest takes a place every other round.
                 if filled == SIZE || round * turn.weight < turn.target {
                     continue;
@@ -61,7 +69,7 @@ impl Maglev {
                         break place;
                     }
                 };
-                places[place] = position as u16;
+                places[place] = turn.position;
                 filled += 1;
             }
         }
@@ -84,6 +92,15 @@ mod tests {
         assert!(shares(5, |hash| table.find(hash)).iter().all(|share| (0.19..0.21).contains(share)));
         let table = Maglev::new(&members(&[1, 3]));
         assert!((0.24..0.26).contains(&shares(2, |hash| table.find(hash))[0]));
+    }
+
+    #[test]
+    fn the_order_of_members_is_nothing() {
+        let all = members(&[3, 1, 2, 1]);
+        let turned: Vec<Member> = all.iter().rev().cloned().collect();
+        let (one, other) = (Maglev::new(&all), Maglev::new(&turned));
+        let differs = |hash: &u64| all[one.find(*hash)].address != turned[other.find(*hash)].address;
+        assert_eq!((0..SIZE).filter(differs).count(), 0);
     }
 
     #[test]

@@ -133,7 +133,7 @@ def as_toml(made):
     return ready + "\n".join(route.toml() for table in made for route in table.routes)
 
 
-def as_envoy(made, port):
+def as_envoy(made, port, clusters=()):
     """A bootstrap; JSON is YAML too."""
     hosts = {}
     for table in made:
@@ -141,6 +141,10 @@ def as_envoy(made, port):
             hosts.setdefault(route.host, []).append(route.envoy())
     ready = {"match": {"path": READY}, "direct_response": {"status": 200, "body": {"inline_string": "ready"}}}
     hosts["*"] = [ready]
+    for cluster in clusters:
+        policy = [{"header": {"header_name": "x-key"}}]
+        route = {"cluster": cluster["name"], "hash_policy": policy}
+        hosts[f"{cluster['name']}.keys"] = [{"match": {"prefix": "/"}, "route": route}]
     virtual = [{"name": host, "domains": [host], "routes": routes} for host, routes in hosts.items()]
     types = "type.googleapis.com/envoy.extensions.filters"
     router = {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{types}.http.router.v3.Router"}}
@@ -148,7 +152,19 @@ def as_envoy(made, port):
                "strip_any_host_port": True, "route_config": {"virtual_hosts": virtual}, "http_filters": [router]}
     filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
     address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
-    return {"static_resources": {"listeners": [{"address": address, "filter_chains": [{"filters": filters}]}]}}
+    listener = {"address": address, "filter_chains": [{"filters": filters}]}
+    return {"static_resources": {"listeners": [listener], "clusters": clusters}}
+
+
+def keyed(balance, weights):
+    """Our cluster of endpoints by weight, and Envoy's; keys are `x-key`. `weights` is by port."""
+    ends = ", ".join(json.dumps(f"127.0.0.1:{p} weight={w}" if w > 1 else f"127.0.0.1:{p}") for p, w in weights.items())
+    ours = f'[cluster.{balance}]\nendpoints = [{ends}]\nbalance = "{balance}"\nhash = "header:x-key"\n'
+    address = lambda port: {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}}
+    hosts = [{"endpoint": address(p), "load_balancing_weight": w} for p, w in weights.items()]
+    # The table is of the endpoints' shares of their locality; there is one.
+    assigned = {"cluster_name": balance, "endpoints": [{"lb_endpoints": hosts}]}
+    return ours, {"name": balance, "lb_policy": balance.upper(), "load_assignment": assigned}
 
 
 class Asker:
