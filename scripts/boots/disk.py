@@ -111,6 +111,12 @@ def fat_file(path, start, name):
     return done.stdout
 
 
+def fat_list(path, start, folder):
+    """The names in a folder there."""
+    done = subprocess.run(["mdir", "-b", "-i", f"{path}@@{start}", f"::/{folder}"], capture_output=True, text=True)
+    return [line.rsplit("/", 1)[1] for line in done.stdout.splitlines() if "/" in line]
+
+
 def ext(path, size, tree, kind, blocks):
     """An ext2 or ext4 file system with the files of a folder, of blocks of so many bytes."""
     make_sparse(path, size)

@@ -4,6 +4,7 @@ Both disks have the same four partitions, so that the guest need not know which 
 makes the images, `disk` writes them down.
 """
 
+import re
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from .disk import ESP, LINUX, MIB, Partition
 
 IMAGE = 20 * MIB  # a slot's
 DATA = 16 * MIB
+NAME = re.compile(r"edgekit-(?P<number>\d+)-(?P<slot>[ab])(\+(?P<left>\d+)(-\d+)?)?\.conf")
 OPTIONS = "console=ttyS0 quiet panic=-1"
 
 
@@ -34,6 +36,10 @@ class Loader:
 
     def held(self, path, slot):
         """The bytes in a slot of a disk."""
+        raise NotImplementedError
+
+    def chosen(self, path):
+        """The slot that the loader of a disk would start now, or none."""
         raise NotImplementedError
 
     def disk(self, path, image, data, work):
@@ -70,12 +76,24 @@ class SystemdBoot(Loader):
         place(tree / "loader/loader.conf", b"timeout 0\n")
         for slot, held in ("a", image), ("b", b""):
             place(tree / f"edgekit/{slot}.efi", held.ljust(IMAGE, b"\0"))
+        # Of somebody else, and as long as it takes to have the names of ours lie across two sectors of the folder.
+        for name in "debian-6.1.0-50-cloud-amd64.conf", "custom.conf":
+            place(tree / f"loader/entries/{name}", b"title not ours\nefi /EFI/none.efi\n")
         # The higher number is wanted; a slot with nothing in it is out of sight.
         place(tree / "loader/entries/edgekit-2-a.conf", self.entry("a"))
         place(tree / "loader/entries/edgekit-1-b.conf.off", self.entry("b"))
 
     def held(self, path, slot):
         return disk.fat_file(path, MIB, f"edgekit/{slot}.efi")
+
+    def chosen(self, path):
+        """By the names, the highest first, those without tries last: systemd, src/boot/efi/boot.c. An entry that is
+        not whole is none."""
+        names = (NAME.fullmatch(name) for name in disk.fat_list(path, MIB, "loader/entries"))
+        for name in sorted(filter(None, names), key=lambda name: (name["left"] != "0", int(name["number"])), reverse=True):
+            if disk.fat_file(path, MIB, f"loader/entries/{name[0]}") == self.entry(name["slot"]):
+                return name["slot"]
+        return None
 
     @staticmethod
     def entry(slot):
@@ -115,6 +133,15 @@ class Grub(Loader):
         with open(path, "rb") as image:
             image.seek(before)
             return image.read(self.slot_size)
+
+    def chosen(self, path):
+        """As the script below does it."""
+        lines = disk.fat_file(path, MIB, "grub/grubenv").decode(errors="replace").splitlines()
+        table = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+        for slot in table.get("ORDER", "").split():
+            if table.get(f"{slot}_OK") == "1" or table.get(f"{slot}_LEFT", "0") in "123456789":
+                return slot
+        return "a"
 
     @staticmethod
     def script():

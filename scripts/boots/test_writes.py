@@ -74,6 +74,18 @@ class Logs(unittest.TestCase):
             seen = {self.left(log, log.cut(4, random.Random(seed), lies))[:2] for seed in range(60)}
             self.assertEqual(seen, states, lies)
 
+    def test_one_disk_shows_every_cut(self):
+        bodies = [(n % 4, bytes([65 + n]) * 512, 0) for n in range(9)]
+        log = self.made(*bodies[:4], (0, b"", FLUSH), *bodies[4:7], (0, b"", FLUSH), *bodies[7:])
+        cuts = [log.cut(place, random.Random(f"{place} {seed}")) for place in range(12) for seed in range(4)]
+        alone = [self.left(log, cut) for cut in cuts]
+        self.disk.write_bytes(bytes(16 * SECTOR))
+        shown = []
+        for _ in log.looks(self.disk, cuts):
+            image = self.disk.read_bytes()
+            shown.append("".join(chr(image[at]) if image[at] else "." for at in range(0, len(image), SECTOR)))
+        self.assertEqual(shown, alone)
+
     def test_later_writes_win_and_the_same_chance_gives_the_same_cut(self):
         log = self.made(*((2, bytes([65 + n]) * 512, 0) for n in range(5)), (0, b"", FLUSH))
         self.assertEqual(self.left(log, log.cut(6, random.Random(3)))[2], "E")

@@ -3,6 +3,7 @@
 Neighbours: `scripts/vm-ota` reads the command line, `loaders` makes the disks, `guest-drive` is the device's own part.
 """
 
+import hashlib
 import json
 import random
 import shutil
@@ -188,6 +189,23 @@ class Trial:
         note.write_text(json.dumps({"switched": self.switched}))
         return True
 
+    def look(self, times):
+        """Every place, so many cuts each, looked at and not booted: the loader would start a slot, and it is whole."""
+        image, begun, faults = self.folder / "looked.img", time.monotonic(), 0
+        copy(self.world.first, image)
+        images = {hash_of((self.folder / f"system-{version}").read_bytes()): version for version in (1, 2)}
+        places = [place for place in range(len(self.log.entries) + 1) for _ in range(times)]
+        cuts = [self.log.cut(place, random.Random(f"{self.args.seed} look {n}"), self.args.liar) for n, place in enumerate(places)]
+        for cut in self.log.looks(image, cuts):
+            slot = self.loader.chosen(image)
+            version = slot and images.get(hash_of(self.loader.held(image, slot)))
+            if version is None or (version != 2 and cut.place >= self.switched):
+                faults += 1
+                self.tell(f"{cut}: the loader would start {f'slot {slot}, version {version}' if slot else 'nothing'}")
+        image.unlink()
+        self.tell(f"{len(cuts)} cuts looked at, {faults} failed, {time.monotonic() - begun:.0f} s")
+        return faults
+
     def point(self, number):
         """One cut: the disk as it is then, a start, and the update again."""
         chance = random.Random(f"{self.args.seed} {self.loader.name} {number}")
@@ -195,9 +213,12 @@ class Trial:
         image = self.image
         copy(self.world.first, image)
         self.log.replay(cut, image)
+        chosen = self.loader.chosen(image)
         further = self.args.whole and number % self.args.whole == 0
         outcome = self.drive(f"point {number}, {cut}", image, "committed" if further else "switched", 2, 5)
         first = outcome.came_up[:9]
+        started = [facts(value).get("slot") for value in outcome.machine.values("started")]
+        outcome.expect(started[:1] in ([], [chosen]), f"slot {chosen} was to be started by what is on the disk")
         outcome.expect(first == "version 2" or cut.place < self.switched, "the new version was to be started, and was not")
         if further:
             self.ended(outcome, "committed")
@@ -225,6 +246,10 @@ class Trial:
         return self.finish(outcome, image)
 
 
+def hash_of(body):
+    return hashlib.blake2b(body).digest()
+
+
 def copy(source, target):
     subprocess.run(["cp", "--sparse=always", "--reflink=auto", source, target], check=True)
 
@@ -235,13 +260,14 @@ def run(args, found, folder):
     good, failed, stayed = 0, 0, 0
     for name in args.loader or LOADERS:
         started, trial = time.monotonic(), Trial(args, found, LOADERS[name], folder)
-        if args.point is None:
+        if args.point is None and not args.unbroken:
             stayed += sum(not trial.broken(version) for version, health in VERSIONS.items() if health != "good")
         if args.broken:
             continue
         if not trial.record():
             failed += 1
             continue
+        failed += trial.look(args.look) if args.look and args.point is None else 0
         for number in range(args.points) if args.point is None else [args.point]:
             if args.seconds and time.monotonic() - started > args.seconds:
                 trial.tell(f"no time for more than {number} points")

@@ -91,6 +91,27 @@ class Log:
                 for sector in kept:
                     self._copy(log, image, entry.data + sector * SECTOR, entry.at + sector * SECTOR, SECTOR)
 
+    def looks(self, disk, cuts):
+        """Each cut as it comes, with the disk image as it is then; one copy of the disk serves all. They come by where
+        they are: what is settled is only ever more."""
+        done = 0
+        with self.path.open("rb") as log, open(disk, "r+b") as image:
+            for cut in cuts:
+                for entry in self.entries[done : cut.settled]:
+                    self._copy(log, image, entry.data, entry.at, entry.size)
+                done = max(done, cut.settled)
+                before = []
+                for entry, kept in cut.loose:
+                    image.seek(entry.at)
+                    before.append((entry.at, image.read(entry.size)))
+                    for sector in kept:
+                        self._copy(log, image, entry.data + sector * SECTOR, entry.at + sector * SECTOR, SECTOR)
+                image.flush()
+                yield cut
+                for at, held in reversed(before):
+                    image.seek(at)
+                    image.write(held)
+
     @staticmethod
     def _copy(log, image, source, target, size):
         log.seek(source)
