@@ -141,7 +141,7 @@ impl Updater {
 
     /// True if something is below the root, so that its link has to follow the slot that runs.
     pub(crate) fn has_sets(&self) -> bool {
-        self.config.component.values().any(|home| home.kind == slot::Kind::File)
+        self.config.component.values().any(|home| matches!(home.kind, slot::Kind::Folder | slot::Kind::File))
     }
 
     /// What is known of the device, for `policy`.

@@ -7,10 +7,14 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
+
+use edgekit_store::Disk;
 
 use crate::bundle::manifest::MAX_SIZE;
 use crate::bundle::tree::{self, Hash, PAGE};
 use crate::fault::Fault;
+use crate::slot::archive::walk;
 
 /// Bytes with a size, that do not change while they are read.
 pub trait Image {
@@ -21,6 +25,18 @@ pub trait Image {
     /// # Errors
     /// [`Fault::Io`], and where the end came early.
     fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Fault>;
+}
+
+/// Opens what a bundle is made of: a file, a block device, or a folder as its archive.
+///
+/// # Errors
+/// Those of [`FileImage::open`]; for a folder, what an archive cannot hold.
+pub fn open(path: &Path) -> Result<Box<dyn Image>, Fault> {
+    if std::fs::metadata(path).is_ok_and(|meta| meta.is_dir()) {
+        walk::is_text(path)?;
+        return Ok(Box::new(walk::Archive::of(Arc::new(Disk), path)?));
+    }
+    Ok(Box::new(FileImage::open(path)?))
 }
 
 /// A file or a block device.
@@ -45,7 +61,7 @@ impl FileImage {
             return Err(Fault::Input {
                 place,
                 what: "is no file and no block device".to_owned(),
-                hint: "an image is a file of its bytes; make one of a folder first, with mkfs.erofs or mke2fs -d",
+                hint: "an image is a file of its bytes, a block device or a folder",
             });
         }
         let size = file.seek(SeekFrom::End(0)).map_err(Fault::io("measure", path))?;

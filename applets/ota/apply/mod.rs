@@ -16,8 +16,14 @@
 
 mod install;
 mod plan;
+#[cfg(test)]
+mod proof;
 mod settle;
 pub mod state;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use install::install;
 pub use settle::{Settled, commit, mark_bad, rollback, settle, switch, unblock};

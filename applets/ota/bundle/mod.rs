@@ -33,4 +33,5 @@ pub(crate) mod write;
 
 pub use head::Head;
 pub(crate) use layout::ENTRY;
+pub(crate) use manifest::MAX_SIZE;
 pub use manifest::{Component, Manifest, Payload};

@@ -22,7 +22,7 @@ use super::tree::{self, Hash, PAGE};
 use crate::delta::{self, Block, Cover, Decoder, Method};
 use crate::fault::Fault;
 use crate::hex::Hex;
-use crate::image::{self, FileImage, Image};
+use crate::image::{self, Image};
 use crate::keys::SecretKey;
 use crate::keys::list::List;
 use crate::keys::signed::{Context, Signed};
@@ -86,25 +86,25 @@ pub(crate) fn create(
     let mut made = Vec::new();
     let mut body: Vec<(Vec<Hash>, Vec<Spool>)> = Vec::new();
     for ingredient in &components {
-        let new = FileImage::open(&ingredient.image)?;
-        let pages = image::pages(&new, &mut |bytes| watch("reading", bytes))?;
+        let new = image::open(&ingredient.image)?;
+        let pages = image::pages(&*new, &mut |bytes| watch("reading", bytes))?;
         let mut payloads: Named<Payload> = Named::new();
         // In the order of their names: that of the manifest, and of the body.
         let mut spools: Vec<(String, Spool)> = Vec::new();
         let mut limit = u64::MAX;
         if full {
-            let spool = spool(out, &new, &pages, &NOTHING, &[], watch)?;
+            let spool = spool(out, &ingredient.image, &*new, &pages, &NOTHING, &[], watch)?;
             limit = spool.stored;
             made.push(ingredient.made("full", None, None, &spool, new.size(), true));
             payloads.insert("full".to_owned(), spool.payload(None));
             spools.push(("full".to_owned(), spool));
         }
         for (position, path) in ingredient.sources.iter().enumerate() {
-            let old = FileImage::open(path)?;
-            let source = tree::digest(&image::pages(&old, &mut |bytes| watch("reading", bytes))?);
+            let old = image::open(path)?;
+            let source = tree::digest(&image::pages(&*old, &mut |bytes| watch("reading", bytes))?);
             let method = method.unwrap_or(Method::for_sizes(old.size(), new.size()));
-            let covers = delta::covers(method, &old, &new, &mut |bytes| watch("comparing", bytes))?;
-            let spool = spool(out, &new, &pages, &old, &covers, watch)?;
+            let covers = delta::covers(method, &*old, &*new, &mut |bytes| watch("comparing", bytes))?;
+            let spool = spool(out, &ingredient.image, &*new, &pages, &*old, &covers, watch)?;
             let name = format!("delta-{}", position + 1);
             let is_kept = spool.stored < limit;
             made.push(ingredient.made(&name, Some(path), Some(method), &spool, new.size(), is_kept));
@@ -203,14 +203,16 @@ pub(crate) const NOTHING: &[u8] = &[];
 /// Writes one payload to a file without a name, and proves it.
 fn spool(
     out: &Path,
-    new: &FileImage,
+    place: &Path,
+    new: &dyn Image,
     pages: &[Hash],
     old: &dyn Image,
     covers: &[Cover],
     watch: Watch<'_>,
 ) -> Result<Spool, Fault> {
     let mut spool = Spool { file: nameless(out)?, index: Vec::new(), stored: 0, blocks: 0 };
-    let mut proof = Proof { decoder: Decoder::new()?, page: vec![0; PAGE], number: 0, pages, new, old };
+    let mut proof =
+        Proof { decoder: Decoder::new()?, page: vec![0; PAGE], number: 0, pages, place, new, old };
     let mut keep = |block: Block| {
         proof.check(&block)?;
         // Both are bounded far below 2^32 by the encoder and the number of pages.
@@ -233,14 +235,15 @@ struct Proof<'a> {
     page: Vec<u8>,
     number: u64,
     pages: &'a [Hash],
-    new: &'a FileImage,
+    place: &'a Path,
+    new: &'a dyn Image,
     old: &'a dyn Image,
 }
 
 impl Proof<'_> {
     fn check(&mut self, block: &Block) -> Result<(), Fault> {
         let changed = || Fault::Input {
-            place: self.new.place().to_owned(),
+            place: self.place.display().to_string(),
             what: "changed while it was read, or the old image did".to_owned(),
             hint: "make the bundle from files that nobody writes to",
         };

@@ -8,10 +8,13 @@
 //! | room | knows |
 //! |---|---|
 //! | `plain` | bytes from beginning to end: block devices, image files, files of their own |
+//! | `folder`, `archive` | folders, whose image is an archive |
 //! | `machine` | who else has a place: mounts, holders, loop devices, space |
 //!
 //! Neighbours: `apply` drives them, `device` opens those that are configured.
 
+pub mod archive;
+mod folder;
 mod machine;
 mod plain;
 
@@ -23,6 +26,7 @@ use edgekit_store::Fs;
 use crate::boot::Name;
 use crate::fault::Fault;
 use crate::image::Image;
+use folder::Folder;
 use plain::{Nature, Plain};
 
 /// How far a slot is written, by a record that is durable itself.
@@ -101,6 +105,7 @@ pub(crate) fn open(
             })?;
             Box::new(Plain::new(fs.clone(), place, Nature::Area))
         }
+        Kind::Folder => Box::new(Folder::new(fs.clone(), &set(name))),
         Kind::File => Box::new(Plain::new(fs.clone(), &set(name), Nature::Anew(set(name.other()), 0o644))),
     })
 }
@@ -110,6 +115,8 @@ edgekit_core::words! {
     pub enum Kind {
         /// A file system image in two block devices, or two image files.
         Device = "device",
+        /// A folder; its image is an archive.
+        Folder = "folder",
         /// A single file.
         File = "file",
     }
@@ -118,7 +125,7 @@ edgekit_core::words! {
 edgekit_core::config! {
     /// Where a component is on this device
     pub struct Home {
-        /// What it is made of: device or file
+        /// What it is made of: device, folder or file
         live kind: Kind, like "device";
         /// Block device or image file of slot a; for a device
         live a: Option<PathBuf>, like "/dev/mmcblk0p2";

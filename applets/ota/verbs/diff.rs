@@ -8,10 +8,10 @@ use edgekit_core::{Ctx, Error, Exit, Progress, json};
 use crate::cli;
 use crate::delta::{self, Method};
 use crate::entry::file;
-use crate::image::{FileImage, Image};
+use crate::image;
 
 pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
-    let (old, new) = (FileImage::open(&file(sub, "old"))?, FileImage::open(&file(sub, "new"))?);
+    let (old, new) = (image::open(&file(sub, "old"))?, image::open(&file(sub, "new"))?);
     let wanted = cli::texts(sub, "method");
     let mut progress = Progress::new(ctx, sub);
     for method in Method::ALL {
@@ -23,7 +23,7 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
             continue;
         }
         progress.begin("comparing", Some(new.size()));
-        let covers = delta::covers(method, &old, &new, &mut |bytes| progress.add(bytes))?;
+        let covers = delta::covers(method, &*old, &*new, &mut |bytes| progress.add(bytes))?;
         let (mut stored, mut blocks) = (0, 0);
         progress.begin("packing", Some(new.size()));
         let mut count = |block: delta::Block| {
@@ -31,7 +31,7 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
             blocks += 1;
             Ok(())
         };
-        delta::encode(&new, &old, &covers, &mut count, &mut |bytes| progress.add(bytes))?;
+        delta::encode(&*new, &*old, &covers, &mut count, &mut |bytes| progress.add(bytes))?;
         progress.end();
         let shared: u64 = covers.iter().map(|cover| cover.len).sum();
         let out = ctx.out()?;

@@ -120,6 +120,11 @@ impl Recorder {
         Recorder(Arc::new(Mutex::new(inner)))
     }
 
+    /// The same disk for another process, with nothing recorded yet: what a record begins on.
+    pub fn again(&self, seed: u64) -> Recorder {
+        Recorder::of(self.nodes(), seed)
+    }
+
     /// Writes down a mark of the test.
     pub fn mark(&self, op: Op) {
         self.inner().steps.push(Step { op, name: String::new() });
