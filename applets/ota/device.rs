@@ -144,6 +144,12 @@ impl Updater {
         self.config.component.values().any(|home| matches!(home.kind, slot::Kind::Folder | slot::Kind::File))
     }
 
+    /// Programs that are exchanged, with the services that are handed over.
+    pub(crate) fn programs(&self) -> Result<Vec<(PathBuf, &[String])>, Fault> {
+        let homes = self.config.component.values().filter(|home| home.kind == slot::Kind::Itself);
+        homes.map(|home| Ok((home.program()?, &home.daemons[..]))).collect()
+    }
+
     /// What is known of the device, for `policy`.
     ///
     /// # Errors

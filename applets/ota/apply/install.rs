@@ -385,6 +385,8 @@ impl Work<'_, '_> {
                     ),
                 });
             }
+            drop(image);
+            slot.try_out()?;
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use edgekit_store::proof::power::{Cut, cuts, faults, with_fault};
+use edgekit_store::proof::power::{Cut, Fault, cuts, faults, with_fault};
 use edgekit_store::proof::{Dice, Op, Recorder, Step};
 use edgekit_store::{Access, Dress, Fs};
 
@@ -283,8 +283,7 @@ fn no_power_cut_breaks_an_installation() {
         Ok(())
     };
     let outcome: Result<(), String> = std::thread::scope(|scope| {
-        let threads = std::thread::available_parallelism().map_or(2, usize::from);
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        let threads: Vec<_> = (0..threads()).map(|_| scope.spawn(worker)).collect();
         threads.into_iter().try_for_each(|thread| thread.join().expect("no panic"))
     });
     outcome.expect("every cut boots old or new");
@@ -294,12 +293,27 @@ fn no_power_cut_breaks_an_installation() {
 #[test]
 fn every_mistake_in_order_is_found() {
     let life = Life::new();
-    let all = faults(&life.steps);
+    let all: Vec<Fault> = faults(&life.steps).into_iter().collect();
     assert!(all.len() >= 20, "{all:?}");
-    let missed: Vec<_> = all
-        .iter()
-        .filter(|fault| life.walk(&with_fault(&life.steps, fault), 1, 4, &AtomicU64::new(0)).is_none())
-        .collect();
+    let next = AtomicU64::new(0);
+    let worker = || {
+        let mut missed = Vec::new();
+        while let Some(fault) = all.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
+            let looked = AtomicU64::new(0);
+            if life.walk(&with_fault(&life.steps, fault), 1, 4, &looked).is_none() {
+                missed.push(fault);
+            }
+        }
+        missed
+    };
+    let missed: Vec<&Fault> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads()).map(|_| scope.spawn(worker)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+    });
     assert!(missed.is_empty(), "{missed:#?}");
     println!("mistakes found: {0} of {0}", all.len());
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
 }

@@ -22,6 +22,7 @@ use crate::boot::Name;
 use crate::device::Updater;
 use crate::fault::Fault;
 use crate::hex::Hex;
+use crate::slot::itself;
 
 /// The link to the slot in use, and the same in the making.
 const CURRENT: &str = "current";
@@ -96,11 +97,28 @@ pub fn switch(updater: &mut Updater) -> Result<Outcome, Fault> {
 }
 
 fn start(updater: &mut Updater, mut deployment: Deployment) -> Result<Outcome, Fault> {
+    let running = updater.boot.running()?;
+    if running != deployment.slot {
+        for (program, _) in updater.programs()? {
+            itself::keep(&*updater.fs, &program, running)?;
+        }
+    }
     updater.boot.attempt(deployment.slot, updater.config.boot.tries)?;
     follow(updater)?;
     deployment.stage = Stage::Trying;
     updater.state.change().deployment(&deployment).make()?;
-    Ok(if updater.boot.running()? == deployment.slot { Outcome::InUse } else { Outcome::Reboot })
+    if updater.boot.running()? != deployment.slot {
+        return Ok(Outcome::Reboot);
+    }
+    let programs = updater.programs()?;
+    if let Err(why) = programs.iter().try_for_each(|(program, daemons)| itself::hand_over(program, daemons)) {
+        decide_return(updater, deployment, &why)?;
+        return Err(Fault::Refused(
+            format!("the new version could not take over and was left again: {why}"),
+            "what ran before goes on; 'edgekit ota unblock' lets it be tried again",
+        ));
+    }
+    Ok(Outcome::InUse)
 }
 
 /// Keeps what runs.
@@ -283,8 +301,11 @@ fn leave(updater: &mut Updater, mut deployment: Deployment) -> Result<(), Fault>
     Ok(())
 }
 
-/// Lets the link of folders and files lead to the slot that runs.
+/// Lets programs and the link of folders and files lead to the slot that runs.
 fn follow(updater: &Updater) -> Result<(), Fault> {
+    for (program, _) in updater.programs()? {
+        itself::exchange(&*updater.fs, &program, updater.boot.running()?)?;
+    }
     if !updater.has_sets() {
         return Ok(());
     }

@@ -12,7 +12,10 @@ const CONFIG: &str = "[component.rootfs]\nkind = 'device'\na = '/a.img'\nb = '/b
 
 /// An old image and a new one that is like it.
 fn images() -> (Vec<u8>, Vec<u8>) {
-    let old = noise(1, (2 << 20) + 70_000);
+    // Few bytes like chance: making a bundle of them is quick.
+    let mut old = vec![0; (2 << 20) + 70_000];
+    old.splice(..50_000, noise(1, 50_000));
+    old.splice((2 << 20).., noise(2, 70_000));
     let mut new = old.clone();
     new[1_200_000..1_200_100].fill(7);
     new.truncate(new.len() - 3000);
@@ -94,7 +97,7 @@ fn what_is_durable_is_not_written_again() {
     let installed =
         install(&mut device, &mut BytesSource(&ekb), &Terms::default(), &mut heard).expect("gone on");
     assert_eq!(installed.plan.items[0].durable, 2);
-    assert!(heard.moved.fetched < 200_000, "{:?}", heard.moved);
+    assert!(heard.moved.fetched < 75_000, "{:?}", heard.moved);
     let written = disk.steps().split_off(before).into_iter().filter_map(|step| match step.op {
         Op::Write(_, at, bytes) if step.name == "b.img" => Some((at, bytes.len())),
         _ => None,

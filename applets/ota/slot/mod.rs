@@ -9,12 +9,14 @@
 //! |---|---|
 //! | `plain` | bytes from beginning to end: block devices, image files, files of their own |
 //! | `folder`, `archive` | folders, whose image is an archive |
+//! | `itself` | a program that is exchanged while it runs |
 //! | `machine` | who else has a place: mounts, holders, loop devices, space |
 //!
 //! Neighbours: `apply` drives them, `device` opens those that are configured.
 
 pub mod archive;
 mod folder;
+pub(crate) mod itself;
 mod machine;
 mod plain;
 
@@ -27,6 +29,7 @@ use crate::boot::Name;
 use crate::fault::Fault;
 use crate::image::Image;
 use folder::Folder;
+use itself::Itself;
 use plain::{Nature, Plain};
 
 /// How far a slot is written, by a record that is durable itself.
@@ -75,6 +78,13 @@ pub trait Slot: Send {
     fn left(&self) -> Result<Option<Box<dyn Image>>, Fault> {
         Ok(None)
     }
+    /// What it was written for is tried before it counts, once it was read back: a program says its version.
+    ///
+    /// # Errors
+    /// [`Fault::Target`] if it cannot be used here.
+    fn try_out(&self) -> Result<(), Fault> {
+        Ok(())
+    }
     /// What is stored, read past the page cache: the source of a delta, and what is proven before it is started.
     ///
     /// # Errors
@@ -95,6 +105,7 @@ pub(crate) fn open(
 ) -> Result<Box<dyn Slot>, Fault> {
     let set = |name: Name| root.join(name.word()).join(component);
     Ok(match home.kind {
+        Kind::Itself => Box::new(Itself::new(fs.clone(), &home.program()?, name)),
         Kind::Device => {
             let place = if name == Name::A { &home.a } else { &home.b };
             let place = place.as_ref().ok_or_else(|| {
@@ -119,17 +130,33 @@ edgekit_core::words! {
         Folder = "folder",
         /// A single file.
         File = "file",
+        /// A program that is exchanged where it is: edgekit itself, if no path is said.
+        Itself = "self",
     }
 }
 
 edgekit_core::config! {
     /// Where a component is on this device
     pub struct Home {
-        /// What it is made of: device, folder or file
+        /// What it is made of: device, folder, file or self
         live kind: Kind, like "device";
         /// Block device or image file of slot a; for a device
         live a: Option<PathBuf>, like "/dev/mmcblk0p2";
         /// Block device or image file of slot b; for a device
         live b: Option<PathBuf>, like "/dev/mmcblk0p3";
+        /// The program that is exchanged; for self, where edgekit itself is meant if nothing is said
+        live path: Option<PathBuf>, like "/usr/local/bin/edgekit";
+        /// Services that are handed over to the new program at once; for self
+        live daemons: Vec<String> = [];
+    }
+}
+
+impl Home {
+    /// The program that is exchanged.
+    pub(crate) fn program(&self) -> Result<PathBuf, Fault> {
+        match &self.path {
+            Some(path) => Ok(path.clone()),
+            None => std::env::current_exe().map_err(Fault::io("find", "/proc/self/exe")),
+        }
     }
 }
