@@ -104,7 +104,17 @@ pub(crate) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .override_usage("edgekit ota VERB [OPTIONS] [WORD]...")
-        .subcommands([apply(), plan(), status(), commit(), rollback(), mark_bad(), unblock(), settle()])
+        .subcommands([
+            apply(),
+            plan(),
+            simulate(),
+            status(),
+            commit(),
+            rollback(),
+            mark_bad(),
+            unblock(),
+            settle(),
+        ])
         .subcommands([run(), consent()])
         .subcommands([bundle, keygen(), keys])
 }
@@ -129,6 +139,17 @@ fn apply() -> Command {
 
 fn plan() -> Command {
     terms(Command::new("plan").about("Show what 'apply' would do, in bytes"))
+}
+
+fn simulate() -> Command {
+    terms(
+        Command::new("simulate")
+            .about("Go through an installation, its commit and its fallback, in a folder"),
+    )
+    .arg(
+        value("scratch", "FOLDER", "Make this folder for it, and leave it there [a temporary one]")
+            .value_parser(path()),
+    )
 }
 
 fn device(command: Command) -> Command {

@@ -11,7 +11,7 @@ use edgekit_core::{Clock, Paths};
 use edgekit_store::{Disk, Fs};
 
 use crate::apply::state::State;
-use crate::boot::{self, Boot, Name};
+use crate::boot::{self, Boot, Name, NoLoader};
 use crate::config::Ota;
 use crate::fault::Fault;
 use crate::moment::Moment;
@@ -41,6 +41,8 @@ pub struct Updater {
     pub(crate) checkpoint: u64,
     /// Where what was fetched waits for the next process; nowhere without.
     pub(crate) shelf: Option<PathBuf>,
+    /// Where the other slot is while nothing of the device may be written, and the slot that really runs.
+    simulated: Option<(PathBuf, Name)>,
     clock: Clock,
 }
 
@@ -111,6 +113,7 @@ impl Updater {
             root,
             checkpoint: CHECKPOINT,
             shelf: None,
+            simulated: None,
             clock: clock.clone(),
         };
         for name in updater.config.component.keys() {
@@ -136,17 +139,67 @@ impl Updater {
                 format!("describe it as [component.{component}] in ota.toml"),
             ));
         };
-        slot::open(&self.fs, &self.root, component, home, name)
+        match &self.simulated {
+            Some((folder, running)) if name != *running => {
+                let place = |slot: Name| Some(folder.join(format!("{component}-{slot}")));
+                let (a, b, path) = (place(Name::A), place(Name::B), Some(folder.join(component)));
+                let home = slot::Home { a, b, path, ..home.clone() };
+                slot::open(&self.fs, &folder.join("sets"), component, &home, name)
+            }
+            _ => slot::open(&self.fs, &self.root, component, home, name),
+        }
+    }
+
+    /// The same device, whose other slot, state and boot loader are in a folder; `boot` counts its starts. What is in
+    /// the folder already is gone on with.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(crate) fn simulated(self, folder: &Path, running: Name, boot: u32) -> Result<Updater, Fault> {
+        let place = folder.join("state");
+        let is_new = self.fs.stat(&place).map_err(Fault::io("look at", &place))?.is_none();
+        let Updater { config, trust, state, fs, root, clock, .. } = self;
+        let state = match is_new {
+            // The other slot is empty there, whatever an earlier attempt has written.
+            true => state.copy(fs.clone(), &place, &["deployment", &format!("slot/{}", running.other())])?,
+            false => {
+                // One process has a state once.
+                drop(state);
+                State::open(fs.clone(), &place, false)?
+            }
+        };
+        let mut loader = NoLoader::open(state.table(), &format!("start-{boot}"))?;
+        if is_new {
+            loader.confirm(running)?;
+        }
+        let updater = Updater::of(config, fs, state, Box::new(loader), trust, root, &clock)?;
+        Ok(Updater { simulated: Some((folder.to_owned(), running)), ..updater })
+    }
+
+    /// The same device with a copy of its state, which goes its own way.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(crate) fn in_state(&self, place: &Path) -> Result<Updater, Fault> {
+        let state = self.state.copy(self.fs.clone(), place, &[])?;
+        let loader = NoLoader::open(state.table(), "start-0")?;
+        let (config, fs, root) = (self.config.clone(), self.fs.clone(), self.root.clone());
+        let updater = Updater::of(config, fs, state, Box::new(loader), None, root, &self.clock)?;
+        Ok(Updater { simulated: self.simulated.clone(), ..updater })
     }
 
     /// True if something is below the root, so that its link has to follow the slot that runs.
     pub(crate) fn has_sets(&self) -> bool {
+        if self.simulated.is_some() {
+            return false;
+        }
         self.config.component.values().any(|home| matches!(home.kind, slot::Kind::Folder | slot::Kind::File))
     }
 
     /// Programs that are exchanged, with the services that are handed over.
     pub(crate) fn programs(&self) -> Result<Vec<(PathBuf, &[String])>, Fault> {
-        let homes = self.config.component.values().filter(|home| home.kind == slot::Kind::Itself);
+        let is_real = self.simulated.is_none();
+        let homes = self.config.component.values().filter(|home| is_real && home.kind == slot::Kind::Itself);
         homes.map(|home| Ok((home.program()?, &home.daemons[..]))).collect()
     }
 

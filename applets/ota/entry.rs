@@ -31,6 +31,7 @@ pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> 
         },
         Some(("apply", sub)) => verbs::apply::apply(sub, ctx),
         Some(("plan", sub)) => verbs::apply::plan(sub, ctx),
+        Some(("simulate", sub)) => verbs::simulate::run(sub, ctx),
         Some(("status", sub)) => verbs::status::run(sub, ctx),
         Some(("commit", sub)) => verbs::decide::commit(sub, ctx),
         Some(("rollback", sub)) => verbs::decide::rollback(sub, ctx),

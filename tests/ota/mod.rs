@@ -1,5 +1,6 @@
 //! `edgekit ota` as somebody at a build server and somebody at a device type it.
 
+mod apply;
 mod bundles;
 mod keys;
 mod large;

@@ -188,6 +188,24 @@ impl State {
         Ok(state)
     }
 
+    /// A state elsewhere with the same values, but for those of these keys.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) fn copy(&self, fs: Arc<dyn Fs>, path: &Path, without: &[&str]) -> Result<State, Fault> {
+        let other = State::open(fs, path, false)?;
+        let mut batch = Batch::new();
+        self.table.read(|map| {
+            for (key, value) in
+                map.iter().filter(|(key, _)| !without.iter().any(|not| not.as_bytes() == *key))
+            {
+                batch.put(key, value);
+            }
+        });
+        other.table.apply(&batch)?;
+        Ok(other)
+    }
+
     /// The table itself, for `boot::none`.
     pub fn table(&self) -> Arc<Table> {
         self.table.clone()

@@ -25,10 +25,9 @@ fn run(sub: &ArgMatches, ctx: &mut Ctx, dry_run: bool) -> Result<Exit, Error> {
     let terms = terms(sub, &updater, dry_run);
     let halt = Halt::default();
     let mut source = bundle(sub, ctx, halt)?;
-    let mut shown = Shown { progress: Progress::new(ctx, sub), plan: None, moved: Moved::default() };
+    let mut shown = Shown::new(Progress::new(ctx, sub));
     let installed = apply::install(&mut updater, &mut *source, &terms, &mut shown);
-    let Shown { plan, moved, mut progress } = shown;
-    progress.end();
+    let (plan, moved) = shown.end();
     if let Some(plan) = &plan {
         warn(ctx, plan);
     }
@@ -48,10 +47,22 @@ pub(super) fn terms(sub: &ArgMatches, updater: &Updater, dry_run: bool) -> Terms
 }
 
 /// What a person is shown meanwhile.
-struct Shown {
+pub(super) struct Shown {
     progress: Progress,
     plan: Option<Plan>,
     moved: Moved,
+}
+
+impl Shown {
+    pub(super) fn new(progress: Progress) -> Shown {
+        Shown { progress, plan: None, moved: Moved::default() }
+    }
+
+    /// What was planned, if it came to that, and all that was done.
+    pub(super) fn end(mut self) -> (Option<Plan>, Moved) {
+        self.progress.end();
+        (self.plan, self.moved)
+    }
 }
 
 impl Watcher for Shown {

@@ -9,5 +9,6 @@ pub(crate) mod inspect;
 pub(crate) mod keys;
 pub(crate) mod run;
 pub(crate) mod sign;
+pub(crate) mod simulate;
 pub(crate) mod status;
 pub(crate) mod verify;
