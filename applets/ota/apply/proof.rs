@@ -74,7 +74,7 @@ fn versions() -> Vec<Version> {
     let mut versions: Vec<Version> = Vec::new();
     for number in 1..=4 {
         let (rootfs, app) = (sparse(number * 7, PAGE + 4000), folder(number));
-        let model = noise(number * 31, 900);
+        let model = sparse(number * 31, PAGE + 900);
         let images = [("rootfs", &rootfs[..]), ("app", &app[..]), ("model", &model[..])];
         let sources: Vec<(&str, &[u8])> = match versions.get(1) {
             // The third comes as a delta against the second.
@@ -148,14 +148,15 @@ impl Life {
     /// Which version a slot holds, of which parts.
     fn version(&self, disk: &Recorder, slot: Name, has_device: bool) -> Option<usize> {
         let rootfs = read(disk, &format!("/{slot}.img"))?;
-        let model = read(disk, &format!("/sets/{slot}/model"));
+        let model = read(disk, &format!("/sets/{slot}/model"))?;
+        let mode = disk.stat(Path::new(&format!("/sets/{slot}/model"))).ok()??.mode;
         let app =
             Archive::of(std::sync::Arc::new(disk.clone()), Path::new(&format!("/sets/{slot}/app"))).ok()?;
         let mut archive = vec![0; usize::try_from(app.size()).ok()?];
         app.read(0, &mut archive).ok()?;
         let found = self.versions.iter().position(|version| {
             (!has_device || rootfs == version.rootfs)
-                && model.as_ref() == Some(&version.model)
+                && (&model, mode) == (&version.model, 0o644)
                 && archive == version.app
         });
         found.map(|at| at + 1)
@@ -293,7 +294,9 @@ fn no_power_cut_breaks_an_installation() {
 #[test]
 fn every_mistake_in_order_is_found() {
     let life = Life::new();
-    let all: Vec<Fault> = faults(&life.steps).into_iter().collect();
+    // A file that grows is the journal's own affair, which row 2.1 proves.
+    let is_ours = |fault: &Fault| *fault != Fault::Dropped("flush state grown".to_owned());
+    let all: Vec<Fault> = faults(&life.steps).into_iter().filter(is_ours).collect();
     assert!(all.len() >= 20, "{all:?}");
     let next = AtomicU64::new(0);
     let worker = || {

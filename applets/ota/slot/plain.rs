@@ -131,12 +131,17 @@ impl Slot for Plain {
 
     fn flush(&mut self) -> Result<Vec<u8>, Fault> {
         let file = self.file()?;
-        file.sync().map_err(Fault::io("flush", &self.path))?;
-        file.forget(self.dirty.start, self.dirty.end - self.dirty.start);
-        if self.is_new {
-            self.fs.sync_folder(self.folder()).map_err(Fault::io("flush the folder of", &self.path))?;
-            self.is_new = false;
+        if self.is_new && self.nature != Nature::Area {
+            // Its folder may be new as well, and those above it.
+            self.fs.sync_all(self.folder()).map_err(Fault::io("flush", &self.path))?;
+        } else {
+            file.sync().map_err(Fault::io("flush", &self.path))?;
+            if self.is_new {
+                self.fs.sync_folder(self.folder()).map_err(Fault::io("flush the folder of", &self.path))?;
+            }
         }
+        file.forget(self.dirty.start, self.dirty.end - self.dirty.start);
+        self.is_new = false;
         self.dirty = 0..0;
         Ok(Vec::new())
     }
@@ -176,15 +181,13 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes a folder and those above it, durable by their names.
+/// Makes a folder and those above it; durable once all of the file system was flushed.
 pub(super) fn make_folders(fs: &dyn Fs, folder: &Path) -> Result<(), Fault> {
     if fs.stat(folder).map_err(Fault::io("look at", folder))?.is_some() {
         return Ok(());
     }
-    let above = folder_of(folder);
-    make_folders(fs, above)?;
-    fs.make_folder(folder, 0o755).map_err(Fault::io("create", folder))?;
-    fs.sync_folder(above).map_err(Fault::io("flush the folder", above))
+    make_folders(fs, folder_of(folder))?;
+    fs.make_folder(folder, 0o755).map_err(Fault::io("create", folder))
 }
 
 /// What is stored at a place.
