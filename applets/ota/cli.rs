@@ -164,6 +164,7 @@ fn status() -> Command {
 
 fn commit() -> Command {
     device(Command::new("commit").about("Keep the new version: it is good"))
+        .arg(flag("check", "Make the checks of [health] first, and go back if they do not pass in time"))
 }
 
 fn why() -> Arg {

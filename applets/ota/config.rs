@@ -11,6 +11,8 @@ use edgekit_core::config::Named;
 use crate::boot::Loader;
 use crate::bundle::source::terms::Download;
 use crate::fleet::config::{Hawkbit, Poll, Window};
+use crate::health::Health;
+use crate::judge::Hooks;
 use crate::slot::Home;
 
 edgekit_core::config! {
@@ -28,6 +30,10 @@ edgekit_core::config! {
         live component: Named<Home>;
         /// How a slot is started
         live boot: Loader;
+        /// What must hold before a new version is kept
+        live health: Health;
+        /// Who else decides
+        live hooks: Hooks;
         /// How bundles are fetched
         live download: Download;
         /// When updates are taken

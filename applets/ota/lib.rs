@@ -20,8 +20,12 @@ mod fault;
 pub mod fleet;
 pub mod glob;
 mod halt;
+pub mod health;
 mod hex;
+#[cfg(feature = "hooks")]
+pub mod hooks;
 pub mod image;
+pub mod judge;
 pub mod keys;
 mod manual;
 mod moment;

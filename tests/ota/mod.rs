@@ -2,6 +2,7 @@
 
 mod apply;
 mod bundles;
+mod device;
 mod keys;
 mod large;
 mod network;

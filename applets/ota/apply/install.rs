@@ -86,6 +86,8 @@ pub fn install(
     if terms.dry_run {
         return Ok(Installed { outcome: Outcome::Planned, plan });
     }
+    // Who decides about the plan, a hook or a server, does so before anything is written.
+    stop(watcher)?;
     if earlier.as_ref().is_none_or(|earlier| earlier.stage != Stage::Written) {
         if let Some(folder) = updater.shelf.as_ref().filter(|_| is_fetched) {
             bundle.shelve(Shelf::open(folder, &plan.id));

@@ -270,3 +270,15 @@ fn grubs_block_is_that_of_grub_editenv() {
     }
     println!("states compared: {states} with grub-editenv");
 }
+
+#[test]
+fn the_scripts_of_the_page_are_sound() {
+    let page = include_str!("../../../man/edgekit-boot.7").replace("\\-", "-").replace("\\e", "\\");
+    let grub = include_str!("../boot/grub/edgekit.cfg");
+    assert!(page.contains(grub) && page.contains(include_str!("../boot/uboot/edgekit.cmd")), "the page shows others");
+    if is_there("grub-script-check", "grub-common") {
+        let scratch = Scratch::new();
+        fs::write(scratch.path("grub.cfg"), grub).unwrap();
+        run("grub-script-check", &["grub.cfg"], scratch.folder());
+    }
+}

@@ -6,11 +6,12 @@ use clap::ArgMatches;
 use edgekit_core::{Ctx, Error, Exit, Progress, json};
 use serde_json::{Value, json};
 
-use crate::apply::{self, Installed, Moved, Outcome, Phase, Plan, Terms, Watcher};
+use crate::apply::{Installed, Moved, Outcome, Phase, Plan, Terms, Watcher};
 use crate::cli;
 use crate::device::Updater;
 use crate::entry::{bundle, updater};
 use crate::halt::Halt;
+use crate::judge;
 
 pub(crate) fn apply(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     run(sub, ctx, sub.get_flag("dry-run"))
@@ -26,7 +27,8 @@ fn run(sub: &ArgMatches, ctx: &mut Ctx, dry_run: bool) -> Result<Exit, Error> {
     let halt = Halt::default();
     let mut source = bundle(sub, ctx, halt)?;
     let mut shown = Shown::new(Progress::new(ctx, sub));
-    let installed = apply::install(&mut updater, &mut *source, &terms, &mut shown);
+    let mut judge = judge::open(&updater.config.hooks, updater.clock())?;
+    let installed = judge::install(&mut updater, &mut *source, &terms, &mut shown, &mut *judge);
     let (plan, moved) = shown.end();
     if let Some(plan) = &plan {
         warn(ctx, plan);

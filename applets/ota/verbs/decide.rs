@@ -12,7 +12,10 @@ use crate::boot::Name;
 use crate::cli;
 use crate::device::Updater;
 use crate::entry::{updater, value};
+use crate::fault::Fault;
+use crate::health::{self, Listener, Verdict};
 use crate::hex::Hex;
+use crate::judge;
 
 /// The device, with whatever a power cut left half done finished.
 pub(crate) fn settled(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Updater, Error> {
@@ -33,8 +36,47 @@ fn say(ctx: &mut Ctx, settled: &Settled) {
 
 pub(crate) fn commit(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     let mut updater = settled(sub, ctx)?;
+    if sub.get_flag("check") {
+        check(&mut updater, ctx)?;
+    }
     let deployment = apply::commit(&mut updater)?;
     tell(ctx, sub, &deployment, "is committed")
+}
+
+/// Commits nothing that is not healthy: a new version that runs and fails is left.
+fn check(updater: &mut Updater, ctx: &mut Ctx) -> Result<(), Error> {
+    let running = updater.boot.running()?;
+    let on_trial = updater.state.deployment()?.filter(|last| last.stage == Stage::Trying && last.slot == running);
+    if on_trial.is_none() {
+        // The commit says what there is to decide, if anything.
+        return Ok(());
+    }
+    let clock = updater.clock().clone();
+    let mut hooks = judge::open(&updater.config.hooks, &clock)?;
+    match health::judge(&updater.config.health, &mut *hooks, &mut Said(ctx), &clock)? {
+        Verdict::Good => Ok(()),
+        Verdict::Stopped(why) => Err(Fault::Stopped(why).into()),
+        Verdict::Bad { check, why } => {
+            let left = apply::rollback(updater, &format!("check '{check}' did not pass: {why}"))?;
+            let what = format!("{} {} is not healthy: check '{check}' did not pass: {why}", left.name, left.version);
+            let next = match left.stage {
+                Stage::Returning => "it is left at the next boot, and blocked",
+                _ => "it is left, and blocked",
+            };
+            Err(Error::new(Exit::NO, what).hint(next))
+        }
+    }
+}
+
+/// Tells a person what does not pass yet.
+struct Said<'a>(&'a mut Ctx);
+
+impl Listener for Said<'_> {
+    fn tried(&mut self, check: &str, outcome: Result<u32, &str>) {
+        if let Err(why) = outcome {
+            self.0.warn(format_args!("check '{check}': {why}"));
+        }
+    }
 }
 
 pub(crate) fn rollback(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
