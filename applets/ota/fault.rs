@@ -6,6 +6,7 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use edgekit_core::{Error, Exit, text};
 
@@ -88,6 +89,14 @@ pub enum Fault {
     /// Somebody asked to stop: a signal, a server, the end of a window. What was written is kept.
     #[error("stopped: {0}")]
     Stopped(String),
+    /// A hook wants it later: so long from now.
+    #[error("a hook wants it {} s later: {why}", wait.as_secs())]
+    Deferred {
+        /// From now.
+        wait: Duration,
+        /// What it said.
+        why: String,
+    },
     /// The compressor or the cryptography failed; memory, as a rule.
     #[error("{0}")]
     Machine(String),
@@ -126,6 +135,8 @@ impl From<Fault> for Error {
             Fault::Stopped(_) => {
                 Error::new(Exit::TEMPORARY, message).hint("run it again: it goes on where it stopped")
             }
+            Fault::Deferred { .. } => Error::new(Exit::TEMPORARY, message)
+                .hint("the slot that runs is as it was; run it again then"),
             Fault::Machine(_) => Error::new(Exit::TEMPORARY, message),
         }
     }

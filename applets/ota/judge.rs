@@ -88,7 +88,7 @@ pub fn open(config: &Hooks, clock: &Clock) -> Result<Box<dyn Judge>, Fault> {
 /// [`apply::install`], with the judge asked before the first write and before the switch, and told how it ended.
 ///
 /// # Errors
-/// Those of [`apply::install`]; [`Fault::Refused`] for what a judge refuses, [`Fault::Stopped`] for what it defers.
+/// Those of [`apply::install`]; [`Fault::Refused`] for what a judge refuses, [`Fault::Deferred`] for what it wants later.
 pub fn install(
     updater: &mut Updater,
     source: &mut dyn Source,
@@ -114,11 +114,36 @@ pub fn install(
         judge.ask(Point::Post, &facts);
     }
     match (done, ruling) {
-        (Err(Fault::Stopped(_)), Ruling::Refuse(why)) => {
-            Err(Fault::Refused(format!("a hook refused it: {why}"), "the slot that runs is as it was"))
-        }
+        (Err(Fault::Stopped(_)), Ruling::Refuse(why)) => Err(refused(&why)),
+        (Err(Fault::Stopped(_)), Ruling::Defer(wait, why)) => Err(Fault::Deferred { wait, why }),
         (done, _) => done,
     }
+}
+
+/// [`apply::switch`], with the judge asked before it.
+///
+/// # Errors
+/// As [`install`].
+pub fn switch(updater: &mut Updater, judge: &mut dyn Judge) -> Result<Outcome, Fault> {
+    let running = updater.boot.running()?;
+    let installed = updater.state.set(running)?.map(|set| set.version.to_string());
+    if let Some(written) = updater.state.deployment()? {
+        let components: Vec<Value> = written.parts.keys().map(|name| json!({ "name": name })).collect();
+        let facts = json!({
+            "id": written.id.to_string(), "name": written.name, "version": written.version.to_string(),
+            "installed": installed, "slot": written.slot.word(), "components": components,
+        });
+        match judge.ask(Point::Pre, &facts) {
+            Ruling::Go => {}
+            Ruling::Refuse(why) => return Err(refused(&why)),
+            Ruling::Defer(wait, why) => return Err(Fault::Deferred { wait, why }),
+        }
+    }
+    apply::switch(updater)
+}
+
+fn refused(why: &str) -> Fault {
+    Fault::Refused(format!("a hook refused it: {why}"), "the slot that runs is as it was")
 }
 
 fn word(outcome: Outcome) -> &'static str {
@@ -180,8 +205,7 @@ impl Watcher for Asking<'_> {
     fn stop(&mut self) -> Option<String> {
         match &self.ruling {
             Ruling::Go => self.watcher.stop(),
-            Ruling::Refuse(why) => Some(format!("a hook refused it: {why}")),
-            Ruling::Defer(wait, why) => Some(format!("a hook wants it {} s later: {why}", wait.as_secs())),
+            Ruling::Refuse(why) | Ruling::Defer(_, why) => Some(why.clone()),
         }
     }
 }

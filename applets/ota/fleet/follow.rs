@@ -466,6 +466,10 @@ impl Follower {
                 tracing::debug!(target: "ota", "{fault}");
                 self.cancelled(self.cancel == Cancel::Ordered).await;
             }
+            Some(Done::Installed(Err(Fault::Deferred { wait, why }))) => {
+                self.not_before = self.clock.boot() + wait.max(AGAIN);
+                self.waits(&why).await;
+            }
             Some(Done::Installed(Err(Fault::Stopped(why)))) => {
                 let stage = self.standing.as_ref().and_then(|standing| standing.deployment.as_ref());
                 if stage.is_some_and(|deployment| deployment.stage == Stage::Written) && !was_stopped {

@@ -18,6 +18,8 @@ use crate::config::Ota;
 use crate::device::Updater;
 use crate::fault::Fault;
 use crate::halt::Halt;
+use crate::health::{self, Listener, Verdict};
+use crate::judge;
 use crate::policy;
 
 /// What all records of the fleet begin with in the state.
@@ -109,19 +111,30 @@ impl Machine for Here {
     ) -> Result<Installed, Fault> {
         let mut updater = self.open(false)?;
         let mut source = self.source(from, halt)?;
-        apply::install(&mut updater, source.as_mut(), terms, watcher)
+        let mut hooks = judge::open(&updater.config.hooks, &self.clock)?;
+        judge::install(&mut updater, source.as_mut(), terms, watcher, &mut *hooks)
     }
 
     fn switch(&self) -> Result<Outcome, Fault> {
         let mut updater = self.open(false)?;
         apply::settle(&mut updater)?;
-        apply::switch(&mut updater)
+        let mut hooks = judge::open(&updater.config.hooks, &self.clock)?;
+        judge::switch(&mut updater, &mut *hooks)
     }
 
-    fn judge(&self, _halt: &Halt) -> Result<Option<String>, Fault> {
-        let mut updater = self.open(false)?;
-        apply::commit(&mut updater)?;
-        Ok(None)
+    fn judge(&self, halt: &Halt) -> Result<Option<String>, Fault> {
+        // Nobody is kept out of the state while checks are made.
+        let (config, _) = self.made();
+        let mut hooks = judge::open(&config.hooks, &self.clock)?;
+        match health::judge(&config.health, &mut *hooks, &mut Heard(halt), &self.clock)? {
+            Verdict::Good => apply::commit(&mut self.open(false)?).map(|_| None),
+            Verdict::Stopped(why) => Err(Fault::Stopped(why)),
+            Verdict::Bad { check, why } => {
+                let why = format!("check '{check}' did not pass: {why}");
+                apply::rollback(&mut self.open(false)?, &why)?;
+                Ok(Some(why))
+            }
+        }
     }
 
     fn recall(&self, key: &str) -> Result<Option<Vec<u8>>, Fault> {
@@ -137,6 +150,22 @@ impl Machine for Here {
             None => table.delete(key.as_bytes())?,
         }
         Ok(())
+    }
+}
+
+/// Logs what does not pass yet, and stops when it is asked to.
+struct Heard<'a>(&'a Halt);
+
+impl Listener for Heard<'_> {
+    fn tried(&mut self, check: &str, outcome: Result<u32, &str>) {
+        match outcome {
+            Ok(row) => tracing::debug!(target: "ota", "check '{check}' passed, {row} in a row"),
+            Err(why) => tracing::info!(target: "ota", "check '{check}': {why}"),
+        }
+    }
+
+    fn stop(&mut self) -> Option<String> {
+        self.0.why().map(str::to_owned)
     }
 }
 

@@ -275,7 +275,10 @@ fn grubs_block_is_that_of_grub_editenv() {
 fn the_scripts_of_the_page_are_sound() {
     let page = include_str!("../../../man/edgekit-boot.7").replace("\\-", "-").replace("\\e", "\\");
     let grub = include_str!("../boot/grub/edgekit.cfg");
-    assert!(page.contains(grub) && page.contains(include_str!("../boot/uboot/edgekit.cmd")), "the page shows others");
+    assert!(
+        page.contains(grub) && page.contains(include_str!("../boot/uboot/edgekit.cmd")),
+        "the page shows others"
+    );
     if is_there("grub-script-check", "grub-common") {
         let scratch = Scratch::new();
         fs::write(scratch.path("grub.cfg"), grub).unwrap();

@@ -46,7 +46,8 @@ pub(crate) fn commit(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
 /// Commits nothing that is not healthy: a new version that runs and fails is left.
 fn check(updater: &mut Updater, ctx: &mut Ctx) -> Result<(), Error> {
     let running = updater.boot.running()?;
-    let on_trial = updater.state.deployment()?.filter(|last| last.stage == Stage::Trying && last.slot == running);
+    let on_trial =
+        updater.state.deployment()?.filter(|last| last.stage == Stage::Trying && last.slot == running);
     if on_trial.is_none() {
         // The commit says what there is to decide, if anything.
         return Ok(());
@@ -58,7 +59,8 @@ fn check(updater: &mut Updater, ctx: &mut Ctx) -> Result<(), Error> {
         Verdict::Stopped(why) => Err(Fault::Stopped(why).into()),
         Verdict::Bad { check, why } => {
             let left = apply::rollback(updater, &format!("check '{check}' did not pass: {why}"))?;
-            let what = format!("{} {} is not healthy: check '{check}' did not pass: {why}", left.name, left.version);
+            let what =
+                format!("{} {} is not healthy: check '{check}' did not pass: {why}", left.name, left.version);
             let next = match left.stage {
                 Stage::Returning => "it is left at the next boot, and blocked",
                 _ => "it is left, and blocked",
