@@ -14,6 +14,7 @@ pub(crate) const OUTPUT: &str = "output";
 pub(crate) const SIGN: &str = "sign-with";
 pub(crate) const LISTS: &str = "list";
 pub(crate) const JSON: &str = "json";
+pub(crate) const DECRYPT: &str = "decrypt-with";
 
 fn flag(id: &'static str, help: &'static str) -> Arg {
     Arg::new(id).long(id).action(ArgAction::SetTrue).help(help)
@@ -88,6 +89,12 @@ pub(crate) fn network(command: Command) -> Command {
         .arg(config::file_arg().help_heading("Network"))
 }
 
+/// What opens encrypted bundles.
+pub(crate) fn decrypt() -> Arg {
+    many(value(DECRYPT, "FILE", "Open an encrypted bundle with this secret key; may be given several times"))
+        .value_parser(path())
+}
+
 /// The argument tree.
 pub(crate) fn command() -> Command {
     let bundle = Command::new("bundle")
@@ -128,6 +135,7 @@ fn terms(command: Command) -> Command {
             .arg(flag("no-full-fallback", "Refuse where no delta fits what runs"))
             .arg(flag("force", "Take a version that is blocked, or that runs already")),
     ))
+    .arg(decrypt())
     .arg(json())
     .arg(progress::arg())
 }
@@ -231,6 +239,10 @@ fn keygen() -> Command {
     Command::new("keygen")
         .about("Make a pair of keys: NAME.key to sign with, NAME.pub to give away")
         .arg(word("name", "NAME", "A path without an ending; nothing is replaced"))
+        .arg(flag(
+            "encryption",
+            "A pair for a device: bundles are encrypted to NAME.pub, NAME.key opens them",
+        ))
         .arg(json())
 }
 
@@ -286,6 +298,14 @@ fn create() -> Command {
         )
         .arg(sign())
         .arg(lists())
+        .arg(
+            many(value(
+                "encrypt-to",
+                "FILE",
+                "Let only the holder of this key read the images; may be given several times",
+            ))
+            .value_parser(path()),
+        )
         .arg(many(value(
             "compatible",
             "PATTERN",
@@ -323,6 +343,7 @@ fn verify() -> Command {
         .about("Check all of a bundle: who signed it, every block, every full image")
         .arg(word(FILE, "BUNDLE", "The bundle: a file, an address, or - for standard input"));
     network(trust(command))
+        .arg(decrypt())
         .arg(value("hardware", "NAME", "Check that it is for this hardware").help_heading("Device"))
         .arg(value("installed", "VERSION", "Check that this version may be updated").help_heading("Device"))
         .arg(value("floor", "VERSION", "Check that it is not below this version").help_heading("Device"))
@@ -365,7 +386,7 @@ fn extract() -> Command {
                 .value_parser(path()),
         )
         .arg(flag("no-full-fallback", "Fail where no delta fits the source").requires("source"));
-    network(trust(command)).arg(json()).arg(progress::arg())
+    network(trust(command)).arg(decrypt()).arg(json()).arg(progress::arg())
 }
 
 /// The text of an option.

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use edgekit_core::config::Named;
+use edgekit_core::config::{Named, SecretFile};
 
 use crate::boot::Loader;
 use crate::bundle::source::terms::Download;
@@ -24,6 +24,8 @@ edgekit_core::config! {
         live hardware_file: Option<PathBuf>, like "/sys/firmware/devicetree/base/compatible";
         /// Where folders and files are: in a and b below it, with current for the one in use [STATE/ota/sets]
         live root: Option<PathBuf>, like "/var/lib/edgekit/ota/sets";
+        /// The secret key that opens bundles encrypted to this device
+        live decrypt_file: Option<SecretFile>, like "/etc/edgekit/ota/device.key";
         /// How many updates may be sent back, with none committed in between, before no more is switched to
         live rollbacks: u32 = 3, in 1..=100;
         /// What is updated, by name

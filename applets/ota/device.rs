@@ -14,6 +14,8 @@ use crate::apply::state::State;
 use crate::boot::{self, Boot, Name, NoLoader};
 use crate::config::Ota;
 use crate::fault::Fault;
+use crate::keys::Opener;
+use crate::keys::secrecy::read_secret;
 use crate::moment::Moment;
 use crate::policy;
 use crate::slot::{self, Slot};
@@ -30,6 +32,8 @@ pub struct Updater {
     pub config: Ota,
     /// Whom it believes; nobody if there is nothing.
     pub trust: Option<Box<dyn Trust>>,
+    /// What opens bundles that are encrypted to it.
+    pub openers: Vec<Opener>,
     /// What it remembers.
     pub state: State,
     /// What starts its slots.
@@ -90,8 +94,13 @@ impl Updater {
             false => None,
         };
         let shelf = paths.run.join("ota");
+        let key = config.decrypt_file.as_ref().map(|file| file.path(paths)).transpose();
+        let key = key.map_err(|error| {
+            Fault::Config(format!("decrypt_file: {error}"), "give an absolute path".to_owned())
+        })?;
+        let openers = key.iter().map(|path| read_secret(path)).collect::<Result<_, _>>()?;
         let updater = Updater::of(config, fs, state, boot, trust, root, clock)?;
-        Ok(Updater { shelf: Some(shelf), ..updater })
+        Ok(Updater { shelf: Some(shelf), openers, ..updater })
     }
 
     /// One of these parts.
@@ -114,6 +123,7 @@ impl Updater {
             checkpoint: CHECKPOINT,
             shelf: None,
             simulated: None,
+            openers: Vec::new(),
             clock: clock.clone(),
         };
         for name in updater.config.component.keys() {

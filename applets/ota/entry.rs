@@ -15,7 +15,7 @@ use crate::device::Updater;
 use crate::fault::Fault;
 use crate::halt::Halt;
 use crate::keys::list::List;
-use crate::keys::{self, SecretKey};
+use crate::keys::{self, Opener, SecretKey};
 use crate::moment::Moment;
 use crate::trust::{self, KeyTrust};
 use crate::{cli, verbs};
@@ -64,6 +64,9 @@ pub(crate) fn updater(sub: &ArgMatches, ctx: &mut Ctx, is_read: bool) -> Result<
     if is_given("key") || is_given("keys") {
         updater.trust = Some(Box::new(trusted(sub)?));
     }
+    if is_given(cli::DECRYPT) {
+        updater.openers = openers(sub)?;
+    }
     Ok(updater)
 }
 
@@ -109,6 +112,11 @@ pub(crate) fn bundle(sub: &ArgMatches, ctx: &mut Ctx, halt: Halt) -> Result<Box<
 /// The keys to sign with.
 pub(crate) fn secrets(sub: &ArgMatches) -> Result<Vec<SecretKey>, Fault> {
     cli::paths(sub, cli::SIGN).iter().map(|path| keys::read_secret(path)).collect()
+}
+
+/// The keys to open with.
+pub(crate) fn openers(sub: &ArgMatches) -> Result<Vec<Opener>, Fault> {
+    cli::paths(sub, cli::DECRYPT).iter().map(|path| keys::secrecy::read_secret(path)).collect()
 }
 
 /// The lists of keys to bring along.

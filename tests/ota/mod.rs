@@ -4,8 +4,10 @@ mod apply;
 mod bundles;
 mod device;
 mod keys;
+mod kills;
 mod large;
 mod network;
+mod secrecy;
 mod server;
 mod tampering;
 

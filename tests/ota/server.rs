@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+/// Bytes written at a time.
+const PIECE: usize = 16 << 10;
+
 /// What becomes of one request.
 pub(super) enum Deed {
     /// Ranges as they should be.
@@ -15,6 +18,8 @@ pub(super) enum Deed {
     Break(usize),
     /// The same, silent after so many bytes until the client has had enough.
     Stall(usize),
+    /// The same, at so many bytes a second.
+    Slow(u64),
     /// The same, of another file with another tag.
     Other(Arc<Vec<u8>>, &'static str),
     /// All of it from its first byte, whatever was asked for.
@@ -112,10 +117,12 @@ fn serve(
         range.map_or((0, None), |(first, last)| (first.parse().unwrap_or(0), last.parse().ok()));
     let (mut file, mut tag, mut most, mut stalls, mut whole) =
         (Arc::clone(file), "\"a\"", usize::MAX, false, false);
+    let mut pause = Duration::ZERO;
     match play(number, &Ask { head: &head }) {
         Deed::Serve => {}
         Deed::Break(after) => most = after,
         Deed::Stall(after) => (most, stalls) = (after, true),
+        Deed::Slow(rate) => pause = Duration::from_secs_f64(PIECE as f64 / rate as f64),
         Deed::Other(other, its) => (file, tag) = (other, its),
         Deed::Whole => whole = true,
         Deed::Say(text) => return stream.write_all(text.as_bytes()),
@@ -134,8 +141,9 @@ fn serve(
     stream.write_all(
         format!("HTTP/1.1 {status}\r\netag: {tag}\r\ncontent-length: {length}\r\n\r\n").as_bytes(),
     )?;
-    for piece in body[..length.min(most)].chunks(16 << 10) {
+    for piece in body[..length.min(most)].chunks(PIECE) {
         stream.write_all(piece)?;
+        thread::sleep(pause);
         sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
     }
     if stalls {

@@ -51,6 +51,7 @@ pub fn install(
         )
     })?;
     let (mut bundle, approval) = opened.check(&**trust, updater.now())?;
+    bundle.unseal(&updater.openers)?;
     watcher.phase(Phase::Planning);
     policy::fits(&bundle.manifest, &updater.device()?)?;
     let running = updater.boot.running()?;

@@ -86,10 +86,12 @@ pub(crate) fn bundle_with(
         expires: None,
         compatible: Vec::new(),
         lists: None,
+        recipient: Named::new(),
         component: Named::new(),
     };
     change(&mut manifest);
-    let recipe = Recipe { manifest, lists: Vec::new(), components, full: true, method: None };
+    let recipe =
+        Recipe { manifest, lists: Vec::new(), recipients: Vec::new(), components, full: true, method: None };
     let out = scratch.path("bundle");
     write::create(recipe, &out, &[SecretKey::of_seed(1)], &mut |_, _| {}).expect("made");
     std::fs::read(&out).expect("it is there")

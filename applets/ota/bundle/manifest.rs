@@ -6,6 +6,7 @@
 
 use edgekit_core::config::{Named, Value};
 
+use super::seal::TAG;
 use super::tree::{self, MAX_PAGES, PAGE};
 use crate::delta::MAX_STORED;
 use crate::fault::Fault;
@@ -18,6 +19,8 @@ use crate::version::Version;
 pub(crate) const MAX_COMPONENTS: usize = 64;
 pub(crate) const MAX_PAYLOADS: usize = 32;
 pub(crate) const MAX_PATTERNS: usize = 64;
+/// For how many it may be sealed: the manifest has to stay short.
+pub(crate) const MAX_RECIPIENTS: usize = 1024;
 /// Letters of a name or pattern, at most.
 const MAX_NAME: usize = 256;
 /// The largest image.
@@ -52,6 +55,18 @@ edgekit_core::config! {
 }
 
 edgekit_core::config! {
+    /// One who can read the blocks
+    pub struct Recipient {
+        /// Its public key
+        live to: Hex, like "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+        /// The public key made for this one
+        live share: Hex, like "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+        /// The key of the bundle, wrapped
+        live key: String;
+    }
+}
+
+edgekit_core::config! {
     /// What a bundle is
     pub struct Manifest {
         /// Of this text
@@ -70,6 +85,8 @@ edgekit_core::config! {
         live compatible: Vec<String> = [];
         /// BLAKE3 of the lists of keys it brings
         live lists: Option<Hex>, like "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+        /// For whom its blocks are sealed; nobody's are, if there is none
+        live recipient: Named<Recipient>;
         /// Its images
         live component: Named<Component>;
     }
@@ -83,6 +100,11 @@ impl Component {
 }
 
 impl Manifest {
+    /// Bytes of a block, at most.
+    pub(crate) fn max_stored(&self) -> usize {
+        MAX_STORED + if self.recipient.is_empty() { 0 } else { TAG }
+    }
+
     /// Reads the text; `place` is what the bundle is called in messages.
     pub(crate) fn parse(place: &str, text: &str) -> Result<Manifest, Fault> {
         let manifest: Manifest = read(&format!("{place}:manifest"), text)?;
@@ -106,6 +128,7 @@ impl Manifest {
         let counts = [
             ("patterns of hardware", self.compatible.len(), 0, MAX_PATTERNS),
             ("components", self.component.len(), 1, MAX_COMPONENTS),
+            ("recipients", self.recipient.len(), 0, MAX_RECIPIENTS),
         ];
         for (what, count, least, most) in counts {
             if count < least || count > most {
@@ -115,8 +138,9 @@ impl Manifest {
         if self.floor.as_ref().is_some_and(|floor| floor.order(&self.version).is_gt()) {
             return Some("its own version is below the floor it sets".to_owned());
         }
+        let most = self.max_stored();
         self.component.iter().find_map(|(name, component)| {
-            component.fault().map(|fault| format!("component '{name}': {fault}"))
+            component.fault(most).map(|fault| format!("component '{name}': {fault}"))
         })
     }
 
@@ -137,6 +161,14 @@ impl Manifest {
             let patterns: Vec<String> = self.compatible.iter().map(|pattern| quoted(pattern)).collect();
             text.push_str(&format!("compatible = [{}]\n", patterns.join(", ")));
         }
+        for (name, recipient) in &self.recipient {
+            let Recipient { to, share, key } = recipient;
+            text.push_str(&format!(
+                "\n[recipient.{}]\nto = \"{to}\"\nshare = \"{share}\"\nkey = {}\n",
+                quoted(name),
+                quoted(key)
+            ));
+        }
         for (name, component) in &self.component {
             let header = format!("component.{}", quoted(name));
             text.push_str(&format!("\n[{header}]\nsize = {}\n", component.size));
@@ -155,7 +187,7 @@ impl Manifest {
 }
 
 impl Component {
-    fn fault(&self) -> Option<String> {
+    fn fault(&self, max_stored: usize) -> Option<String> {
         if self.payload.is_empty() || self.payload.len() > MAX_PAYLOADS {
             return Some(format!("it has {} payloads, and may have 1 to {MAX_PAYLOADS}", self.payload.len()));
         }
@@ -164,7 +196,7 @@ impl Component {
                 "a source has a digest and a size"
             } else if payload.blocks > self.pages() || (payload.blocks == 0) != (self.size == 0) {
                 "it has more blocks than its image has pages, or none"
-            } else if payload.stored > payload.blocks * MAX_STORED as u64 {
+            } else if payload.stored > payload.blocks * max_stored as u64 {
                 "its blocks are larger than blocks may be"
             } else {
                 return None;
@@ -203,6 +235,7 @@ mod tests {
             expires: Some("2027-01-31".parse().expect("a moment")),
             compatible: vec!["gw-*".to_owned(), "x".to_owned()],
             lists: None,
+            recipient: Named::new(),
             component: sort::map([("rootfs".to_owned(), component.clone()), ("app.x".to_owned(), component)]),
         }
     }

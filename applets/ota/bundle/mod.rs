@@ -17,6 +17,7 @@
 //! | `tree` | pages and the digest they make |
 //! | `read` | a bundle that is trusted: its parts, checked |
 //! | `write` | a bundle from images; the same with other signatures |
+//! | `seal` | blocks that only some devices can read |
 //! | `shelf` | what was fetched and not used up, for the next process |
 //! | `source` | where the bytes come from: files, servers |
 
@@ -24,6 +25,7 @@ pub(crate) mod head;
 pub(crate) mod layout;
 pub(crate) mod manifest;
 pub mod read;
+pub(crate) mod seal;
 pub mod shelf;
 pub mod source;
 #[cfg(test)]

@@ -7,13 +7,15 @@
 use super::head::Head;
 use super::layout::{self, ENTRY, Kind};
 use super::manifest::{Component, Manifest};
+use super::seal::BundleKey;
 use super::shelf::Shelf;
 use super::source::{Reader, Source};
 use super::tree::{self, Hash, PAGE};
-use crate::delta::{Decoder, MAX_STORED, Wrong};
+use crate::delta::{Decoder, Wrong};
 use crate::fault::Fault;
 use crate::hex::Hex;
 use crate::image::Image;
+use crate::keys::Opener;
 use crate::moment::Moment;
 use crate::trust::{Approval, Trust};
 
@@ -29,6 +31,7 @@ pub struct Bundle<'a> {
     pub(crate) head: Head,
     pub(crate) manifest: Manifest,
     shelf: Option<Shelf>,
+    key: Option<BundleKey>,
 }
 
 /// What is done with a page: its number and its bytes.
@@ -36,7 +39,10 @@ pub type Sink<'s> = &'s mut dyn FnMut(u64, &[u8]) -> Result<(), Fault>;
 
 /// A block, proven.
 struct Stored<'b> {
-    bytes: &'b [u8],
+    /// As they are stored, to be opened where they are.
+    bytes: &'b mut [u8],
+    /// Which one it is.
+    number: u64,
     /// Where it lies in the bundle.
     at: u64,
     /// The first of its pages, and how many it makes.
@@ -71,7 +77,7 @@ impl<'a> Opened<'a> {
         if brought != manifest.lists {
             return Err(reader.damaged(0, "its lists of keys are not those the manifest names"));
         }
-        Ok(Bundle { reader, head, manifest, shelf: None })
+        Ok(Bundle { reader, head, manifest, shelf: None, key: None })
     }
 }
 
@@ -91,6 +97,38 @@ impl Bundle<'_> {
                 format!("it has: {}", names.join(", ")),
             )
         })
+    }
+
+    /// True if its blocks are sealed and no key of ours has opened them.
+    pub fn is_closed(&self) -> bool {
+        !self.manifest.recipient.is_empty() && self.key.is_none()
+    }
+
+    /// Opens sealed blocks with the one of these keys they are sealed for; nothing is to be done where none are.
+    ///
+    /// # Errors
+    /// [`Fault::Unfit`] where they are sealed for others, or what was wrapped for us was changed.
+    pub fn unseal(&mut self, openers: &[Opener]) -> Result<(), Fault> {
+        if !self.is_closed() {
+            return Ok(());
+        }
+        let find = |opener: &Opener| {
+            let wrapped = self.manifest.recipient.values().find(|recipient| recipient.to == opener.public)?;
+            BundleKey::unwrap(&opener.secret, &opener.public, wrapped)
+        };
+        self.key = openers.iter().find_map(find);
+        match self.key {
+            Some(_) => Ok(()),
+            None => Err(self.closed()),
+        }
+    }
+
+    fn closed(&self) -> Fault {
+        let (place, count) = (&self.head.place, self.manifest.recipient.len());
+        Fault::Unfit(
+            format!("'{place}' is encrypted, and no key that was given opens it (it is for {count} keys)"),
+            "give the secret key it was made for: --decrypt-with FILE, or decrypt_file of the configuration",
+        )
     }
 
     /// Keeps what is fetched for the next process, and takes what an earlier one left.
@@ -169,12 +207,24 @@ impl Bundle<'_> {
         let place = self.head.place.clone();
         let is_delta =
             self.component(component)?.payload.get(payload).is_some_and(|payload| payload.source.is_some());
+        let key = match &self.key {
+            Some(key) => Some(key.payload(component, payload)?),
+            None if self.is_closed() => return Err(self.closed()),
+            None => None,
+        };
         self.blocks(from, component, payload, &mut |block| {
             let wrong = |wrong| match wrong {
                 Wrong::Block(what) => Fault::Damaged { place: place.clone(), at: block.at, what: what.to_owned() },
                 Wrong::Fault(fault) => fault,
             };
-            decoder.begin(block.bytes, block.first * PAGE as u64).map_err(wrong)?;
+            let packed = match &key {
+                Some(key) => {
+                    let opened = key.open(block.number, block.bytes);
+                    opened.ok_or_else(|| wrong(Wrong::Block("a block cannot be decrypted")))?
+                }
+                None => block.bytes,
+            };
+            decoder.begin(packed, block.first * PAGE as u64).map_err(wrong)?;
             for number in block.first..block.first + block.pages {
                 let bytes = &mut page[..tree::page_len(size, number)];
                 decoder.page(old, bytes).map_err(wrong)?;
@@ -209,7 +259,7 @@ impl Bundle<'_> {
         })
     }
 
-    /// Reads all of it: every list, every block, every page of full images, and nothing after.
+    /// Reads all of it: every list, every block, every page of full images that we can open, and nothing after.
     ///
     /// # Errors
     /// The first thing that is not as the manifest says.
@@ -230,7 +280,7 @@ impl Bundle<'_> {
         for (component, payloads) in &components {
             let pages = self.pages(component)?;
             for (payload, is_delta) in payloads {
-                if *is_delta {
+                if *is_delta || self.is_closed() {
                     self.prove(component, payload, progress)?;
                 } else {
                     let nothing: &[u8] = &[];
@@ -255,7 +305,7 @@ impl Bundle<'_> {
         let (start, _) = self.part(component, Kind::Blocks(payload))?;
         self.reader.go_to(start)?;
         let (mut first, mut stored) = (0, Vec::new());
-        for (len, pages, hash) in index.as_chunks::<ENTRY>().0.iter().map(entry) {
+        for (number, (len, pages, hash)) in (0..).zip(index.as_chunks::<ENTRY>().0.iter().map(entry)) {
             let at = self.reader.at();
             if first + pages <= from {
                 self.reader.go_to(at + len as u64)?;
@@ -264,7 +314,7 @@ impl Bundle<'_> {
             }
             stored.resize(len, 0);
             self.block(&mut stored, &hash)?;
-            each(Stored { bytes: &stored, at, first, pages })?;
+            each(Stored { bytes: &mut stored, number, at, first, pages })?;
             first += pages;
         }
         Ok(())
@@ -306,9 +356,10 @@ impl Bundle<'_> {
                 .reader
                 .damaged(at, format!("the list of blocks of '{component}' is not the one that was signed")));
         };
+        let most = self.manifest.max_stored();
         let (mut bytes, mut made) = (0, 0);
         for (len, pages, _) in index.as_chunks::<ENTRY>().0.iter().map(entry) {
-            if len == 0 || len > MAX_STORED || pages == 0 {
+            if len == 0 || len > most || pages == 0 {
                 return Err(self
                     .reader
                     .damaged(at, "a block has a length or a number of pages that none can have"));

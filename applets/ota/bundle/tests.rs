@@ -77,6 +77,7 @@ fn manifest() -> Manifest {
         expires: None,
         compatible: vec!["gw-*".to_owned()],
         lists: None,
+        recipient: Named::new(),
         component: Named::new(),
     }
 }
@@ -91,6 +92,7 @@ fn made(folder: &Folder, len: usize) -> Vec<u8> {
     let ingredient = |name: &str, image, sources| Ingredient { name: name.to_owned(), image, sources };
     let recipe = Recipe {
         manifest: manifest(),
+        recipients: Vec::new(),
         lists: vec![list(1, 1, &[1], &[1])],
         components: vec![ingredient("rootfs", big, vec![]), ingredient("app", new, vec![old])],
         full: true,

@@ -18,10 +18,11 @@ use edgekit_store::publish::Draft;
 
 use super::head::{Head, join_lists};
 use super::manifest::{Component, Manifest, Payload};
+use super::seal::{BundleKey, PayloadKey};
 use super::tree::{self, Hash, PAGE};
 use crate::delta::{self, Block, Cover, Decoder, Method};
 use crate::fault::Fault;
-use crate::hex::Hex;
+use crate::hex::{self, Hex};
 use crate::image::{self, Image};
 use crate::keys::SecretKey;
 use crate::keys::list::List;
@@ -32,6 +33,8 @@ use crate::keys::signed::{Context, Signed};
 pub(crate) struct Recipe {
     pub(crate) manifest: Manifest,
     pub(crate) lists: Vec<List>,
+    /// Public keys of those who can read it; everybody can, if there is none.
+    pub(crate) recipients: Vec<Hex>,
     pub(crate) components: Vec<Ingredient>,
     /// False to leave out the full images.
     pub(crate) full: bool,
@@ -81,7 +84,16 @@ pub(crate) fn create(
     keys: &[SecretKey],
     watch: Watch<'_>,
 ) -> Result<Vec<Made>, Fault> {
-    let Recipe { mut manifest, lists, mut components, full, method } = recipe;
+    let Recipe { mut manifest, lists, recipients, mut components, full, method } = recipe;
+    let key = if recipients.is_empty() { None } else { Some(BundleKey::generate()?) };
+    for (recipient, key) in
+        recipients.iter().flat_map(|recipient| key.iter().map(move |key| (recipient, key)))
+    {
+        // The beginning of a key is name enough.
+        manifest.recipient.insert(hex::encode(&recipient.0[..8]), key.wrap(recipient)?);
+    }
+    let seal =
+        |component: &str, payload: &str| key.as_ref().map(|key| key.payload(component, payload)).transpose();
     edgekit_core::sort::by_key(&mut components, |ingredient| ingredient.name.clone());
     let mut made = Vec::new();
     let mut body: Vec<(Vec<Hash>, Vec<Spool>)> = Vec::new();
@@ -93,7 +105,8 @@ pub(crate) fn create(
         let mut spools: Vec<(String, Spool)> = Vec::new();
         let mut limit = u64::MAX;
         if full {
-            let spool = spool(out, &ingredient.image, &*new, &pages, &NOTHING, &[], watch)?;
+            let key = seal(&ingredient.name, "full")?;
+            let spool = spool(out, &ingredient.image, &*new, &pages, (&NOTHING, &[]), key, watch)?;
             limit = spool.stored;
             made.push(ingredient.made("full", None, None, &spool, new.size(), true));
             payloads.insert("full".to_owned(), spool.payload(None));
@@ -104,8 +117,9 @@ pub(crate) fn create(
             let source = tree::digest(&image::pages(&*old, &mut |bytes| watch("reading", bytes))?);
             let method = method.unwrap_or(Method::for_sizes(old.size(), new.size()));
             let covers = delta::covers(method, &*old, &*new, &mut |bytes| watch("comparing", bytes))?;
-            let spool = spool(out, &ingredient.image, &*new, &pages, &*old, &covers, watch)?;
             let name = format!("delta-{}", position + 1);
+            let key = seal(&ingredient.name, &name)?;
+            let spool = spool(out, &ingredient.image, &*new, &pages, (&*old, &covers), key, watch)?;
             let is_kept = spool.stored < limit;
             made.push(ingredient.made(&name, Some(path), Some(method), &spool, new.size(), is_kept));
             if is_kept {
@@ -206,15 +220,18 @@ fn spool(
     place: &Path,
     new: &dyn Image,
     pages: &[Hash],
-    old: &dyn Image,
-    covers: &[Cover],
+    (old, covers): (&dyn Image, &[Cover]),
+    key: Option<PayloadKey>,
     watch: Watch<'_>,
 ) -> Result<Spool, Fault> {
     let mut spool = Spool { file: nameless(out)?, index: Vec::new(), stored: 0, blocks: 0 };
     let mut proof =
         Proof { decoder: Decoder::new()?, page: vec![0; PAGE], number: 0, pages, place, new, old };
-    let mut keep = |block: Block| {
+    let mut keep = |mut block: Block| {
         proof.check(&block)?;
+        if let Some(key) = &key {
+            key.seal(spool.blocks, &mut block.stored)?;
+        }
         // Both are bounded far below 2^32 by the encoder and the number of pages.
         let len = u32::try_from(block.stored.len()).unwrap_or(u32::MAX);
         let pages = u32::try_from(block.pages).unwrap_or(u32::MAX);

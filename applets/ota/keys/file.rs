@@ -77,11 +77,16 @@ pub(crate) fn generate(secret: &Path, public: &Path) -> Result<PublicKey, Fault>
     let pair = Ed25519KeyPair::generate().map_err(failed)?;
     let document = pair.to_pkcs8v1().map_err(failed)?;
     let key = SecretKey::of(pair).ok_or_else(|| failed(aws_lc_rs::error::Unspecified))?;
-    let pem = Zeroizing::new(pem("PRIVATE KEY", document.as_ref()));
-    create(secret, 0o600, pem.as_bytes())?;
     let spki = [&SPKI[..], &key.public.0].concat();
-    create(public, 0o644, self::pem("PUBLIC KEY", &spki).as_bytes())?;
+    write_pair((secret, document.as_ref()), (public, &spki))?;
     Ok(key.public)
+}
+
+/// Writes both halves: the secret one with mode 0600, both only where nothing is yet.
+pub(super) fn write_pair(secret: (&Path, &[u8]), public: (&Path, &[u8])) -> Result<(), Fault> {
+    let text = Zeroizing::new(pem("PRIVATE KEY", secret.1));
+    create(secret.0, 0o600, text.as_bytes())?;
+    create(public.0, 0o644, pem("PUBLIC KEY", public.1).as_bytes())
 }
 
 fn create(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Fault> {
@@ -92,34 +97,45 @@ fn create(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Fault> {
 
 /// Reads a secret key.
 pub(crate) fn read_secret(path: &Path) -> Result<SecretKey, Fault> {
-    let wrong = |what: String, hint| Fault::Input { place: path.display().to_string(), what, hint };
+    let der = read_private(path)?;
+    let pair = der.and_then(|der| Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).ok());
+    pair.and_then(SecretKey::of).ok_or_else(|| Fault::Input {
+        place: path.display().to_string(),
+        what: "is not an Ed25519 secret key".to_owned(),
+        hint: "make one with 'edgekit ota keygen NAME'",
+    })
+}
+
+/// The PKCS#8 of a secret key's file, which nobody else may read.
+pub(super) fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
     let mut file = File::open(path).map_err(Fault::io("open", path))?;
     let mode = file.metadata().map_err(Fault::io("look at", path))?.mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(wrong(
-            format!("is a secret key that others may read: its permissions are {mode:04o}"),
-            "give it to its owner alone with 'chmod 600', and make a new key if somebody may have read it",
-        ));
+        return Err(Fault::Input {
+            place: path.display().to_string(),
+            what: format!("is a secret key that others may read: its permissions are {mode:04o}"),
+            hint: "give it to its owner alone with 'chmod 600', and make a new key if somebody may have read it",
+        });
     }
     let text = Zeroizing::new(read(&mut file, path)?);
-    let is_secret =
-        || wrong("is not an Ed25519 secret key".to_owned(), "make one with 'edgekit ota keygen NAME'");
-    let der = Zeroizing::new(unpem("PRIVATE KEY", &text).ok_or_else(is_secret)?);
-    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map_err(|_| is_secret())?;
-    SecretKey::of(pair).ok_or_else(is_secret)
+    Ok(unpem("PRIVATE KEY", &text).map(Zeroizing::new))
 }
 
 /// Reads a public key.
 pub(crate) fn read_public(path: &Path) -> Result<PublicKey, Fault> {
-    let text = read(&mut File::open(path).map_err(Fault::io("open", path))?, path)?;
-    let key = unpem("PUBLIC KEY", &text)
-        .and_then(|der| der.strip_prefix(&SPKI[..]).and_then(PublicKey::try_from_bytes))
-        .or_else(|| hex::decode(text.trim()).map(Hex));
-    key.ok_or_else(|| Fault::Input {
+    read_public_as(path, &SPKI)?.ok_or_else(|| Fault::Input {
         place: path.display().to_string(),
         what: "is not an Ed25519 public key".to_owned(),
         hint: "'edgekit ota keygen NAME' writes one to NAME.pub",
     })
+}
+
+/// The public key in a file, in PEM behind these bytes or as digits.
+pub(super) fn read_public_as(path: &Path, spki: &[u8]) -> Result<Option<PublicKey>, Fault> {
+    let text = read(&mut File::open(path).map_err(Fault::io("open", path))?, path)?;
+    let key = unpem("PUBLIC KEY", &text);
+    let key = key.and_then(|der| der.strip_prefix(spki).and_then(PublicKey::try_from_bytes));
+    Ok(key.or_else(|| hex::decode(text.trim()).map(Hex)))
 }
 
 /// A key file as text; what is none has no key in it.

@@ -13,6 +13,7 @@ use crate::bundle::write::{self, Ingredient, Made, Recipe};
 use crate::cli;
 use crate::delta::Method;
 use crate::entry::{file, lists, secrets, value};
+use crate::keys::secrecy;
 use crate::version::Version;
 
 pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
@@ -27,11 +28,16 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
         expires: value(sub, "expires")?,
         compatible: cli::texts(sub, "compatible").into_iter().map(str::to_owned).collect(),
         lists: None,
+        recipient: Named::new(),
         component: Named::new(),
     };
     let recipe = Recipe {
         manifest,
         lists: lists(sub)?,
+        recipients: cli::paths(sub, "encrypt-to")
+            .iter()
+            .map(|path| secrecy::read_public(path))
+            .collect::<Result<_, _>>()?,
         components: ingredients(sub)?,
         full: !sub.get_flag("no-full"),
         method: cli::text(sub, "method").and_then(method),

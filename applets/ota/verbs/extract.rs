@@ -15,7 +15,7 @@ use crate::bundle::read::{self, Bundle};
 use crate::bundle::tree;
 use crate::bundle::write::NOTHING;
 use crate::cli;
-use crate::entry::{bundle, file, now, trusted};
+use crate::entry::{bundle, file, now, openers, trusted};
 use crate::fault::Fault;
 use crate::halt::Halt;
 use crate::hex::Hex;
@@ -26,6 +26,7 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     let out = file(sub, cli::OUTPUT);
     let mut source = bundle(sub, ctx, Halt::default())?;
     let (mut bundle, _) = read::open(&mut *source)?.check(&trust, now(ctx))?;
+    bundle.unseal(&openers(sub)?)?;
     let component = component(&bundle, cli::text(sub, "component"))?;
     let old = sub.get_one::<PathBuf>("source").map(|path| FileImage::open(path)).transpose()?;
     let mut progress = Progress::new(ctx, sub);

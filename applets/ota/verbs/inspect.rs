@@ -33,6 +33,7 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
             "min_source": optional(manifest.min_source.as_ref().map(ToString::to_string)),
             "expires": optional(manifest.expires.map(|expires| expires.to_string())),
             "compatible": manifest.compatible, "components": components,
+            "recipients": manifest.recipient.values().map(|recipient| recipient.to.to_string()).collect::<Vec<_>>(),
             "signers": signers, "lists": lists, "checked": false,
         });
         json::write_line(out, "ota.bundle", value)?;
@@ -50,6 +51,9 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     line("expires", manifest.expires.map(|expires| expires.to_string()))?;
     for signer in &signers {
         line("signed by", Some(format!("{signer} (not checked)")))?;
+    }
+    for recipient in manifest.recipient.values() {
+        line("encrypted to", Some(recipient.to.to_string()))?;
     }
     line("key lists", joined(&lists.iter().map(u64::to_string).collect::<Vec<_>>()))?;
     for (name, component) in &manifest.component {

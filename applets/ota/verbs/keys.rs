@@ -9,7 +9,7 @@ use edgekit_store::{Disk, publish};
 use crate::entry::{file, secrets, value};
 use crate::fault::Fault;
 use crate::keys::list::{Keys, List};
-use crate::keys::{generate, read_public};
+use crate::keys::{generate, read_public, secrecy};
 use crate::{cli, trust};
 
 pub(crate) fn keygen(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
@@ -20,7 +20,8 @@ pub(crate) fn keygen(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
         PathBuf::from(path)
     };
     let (secret, public) = (ending(".key"), ending(".pub"));
-    let key = generate(&secret, &public)?;
+    let reads = sub.get_flag("encryption");
+    let key = if reads { secrecy::generate(&secret, &public) } else { generate(&secret, &public) }?;
     if sub.get_flag(cli::JSON) {
         let value = serde_json::json!({
             "key": key.to_string(), "secret_file": secret.display().to_string(),
@@ -30,11 +31,9 @@ pub(crate) fn keygen(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     } else {
         use std::io::Write;
         writeln!(ctx.out()?, "{key}")?;
-        ctx.say(format_args!(
-            "'{}' signs; keep it secret. '{}' is for everybody",
-            secret.display(),
-            public.display()
-        ));
+        let (does, secret, public) =
+            (if reads { "opens" } else { "signs" }, secret.display(), public.display());
+        ctx.say(format_args!("'{secret}' {does}; keep it secret. '{public}' is for everybody"));
     }
     Ok(Exit::OK)
 }

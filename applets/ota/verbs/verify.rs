@@ -8,7 +8,7 @@ use edgekit_core::{Ctx, Error, Exit, Progress, json};
 use crate::bundle::Manifest;
 use crate::bundle::read;
 use crate::cli;
-use crate::entry::{bundle, now, trusted, value};
+use crate::entry::{bundle, now, openers, trusted, value};
 use crate::halt::Halt;
 use crate::policy::{self, Device};
 
@@ -22,11 +22,18 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     };
     let mut source = bundle(sub, ctx, Halt::default())?;
     let (mut bundle, approval) = read::open(&mut *source)?.check(&trust, device.now)?;
+    let openers = openers(sub)?;
+    if !openers.is_empty() {
+        bundle.unseal(&openers)?;
+    }
     policy::fits(&bundle.manifest, &device)?;
     let mut progress = Progress::new(ctx, sub);
     progress.begin("checking", Some(walk_total(&bundle.manifest)));
     bundle.prove_all(&mut |bytes| progress.add(bytes))?;
     drop(progress);
+    if bundle.is_closed() {
+        ctx.warn("it is encrypted: its blocks are those that were signed, and nobody looked into them");
+    }
     let signers: Vec<String> = approval.signers.iter().map(ToString::to_string).collect();
     let manifest = &bundle.manifest;
     if sub.get_flag(cli::JSON) {

@@ -177,3 +177,33 @@ impl Source for HttpSource {
         Some(self.pull.fetched())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use edgekit_core::config::{self, Settings};
+    use std::net::TcpListener;
+
+    #[test]
+    fn somebody_who_asks_to_stop_is_heard_within_a_second() {
+        // It takes connections and never answers.
+        let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/x.ekb", silent.local_addr().expect("an address"));
+        let download = config::parse(Download::SECTION, "ota", "ota.toml", Vec::new()).expect("it is sound");
+        let download: Download = download.get().expect("it is ours");
+        let clock = Clock::system();
+        let fetching = Fetching::new(&download, &Paths::process(), &clock).expect("it fetches");
+        let halt = Halt::default();
+        let mut source = HttpSource::open(&url, &fetching, halt.clone()).expect("a source");
+        let asking = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(300));
+            halt.call("the server cancelled it");
+        });
+        let start = clock.monotonic();
+        let error = source.read(&mut [0; 8]).expect_err("stopped");
+        assert!(matches!(&error, Fault::Stopped(why) if why == "the server cancelled it"), "{error}");
+        assert!(clock.monotonic() - start < Duration::from_millis(1300));
+        asking.join().expect("it asked");
+        assert!(source.read(&mut [0; 8]).is_err(), "and again");
+    }
+}
