@@ -168,12 +168,13 @@ impl Updater {
     pub(crate) fn simulated(self, folder: &Path, running: Name, boot: u32) -> Result<Updater, Fault> {
         let place = folder.join("state");
         let is_new = self.fs.stat(&place).map_err(Fault::io("look at", &place))?.is_none();
-        let Updater { config, trust, state, fs, root, clock, .. } = self;
+        let Updater { config, trust, state, boot: old, fs, root, clock, .. } = self;
+        // One process has a state once, and so has what stands for a loader.
+        drop(old);
         let state = match is_new {
             // The other slot is empty there, whatever an earlier attempt has written.
             true => state.copy(fs.clone(), &place, &["deployment", &format!("slot/{}", running.other())])?,
             false => {
-                // One process has a state once.
                 drop(state);
                 State::open(fs.clone(), &place, false)?
             }

@@ -194,6 +194,18 @@ mod tests {
     }
 
     #[test]
+    fn a_list_that_was_kept_counts_from_then_on() {
+        let (one, two) = (list(1, 1, &[1], &[1]), list(2, 1, &[2], &[1, 2]));
+        let text = two.signed.to_text();
+        let kept = trust(one.clone()).newest(Some(text.as_bytes())).expect("it follows");
+        assert!(check(&kept, &head(&[1], &[])).is_err(), "the old key is gone for good");
+        assert_eq!(check(&kept, &head(&[2], &[])).expect("the new key").list, Some(2));
+        let newer = trust(list(3, 1, &[3], &[3])).newest(Some(text.as_bytes())).expect("it is older");
+        assert!(check(&newer, &head(&[3], &[])).is_ok());
+        assert!(check(&trust(one).newest(None).expect("none"), &head(&[1], &[])).is_ok());
+    }
+
+    #[test]
     fn a_list_ends_and_a_newer_one_renews_it() {
         let mut old = list(1, 1, &[1], &[]);
         old.keys.expires = Some(Moment(1_000_000));

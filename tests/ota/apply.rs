@@ -41,7 +41,8 @@ impl Device {
 
     /// A bundle of version `version`, of `NAME=IMAGE`.
     fn bundle(&self, version: &str, components: &[&str], more: &[&str]) {
-        let mut words = vec!["bundle", "create", "x.ekb", "--name", "gw", "--version", version, "--sign-with", "k.key"];
+        let mut words =
+            vec!["bundle", "create", "x.ekb", "--name", "gw", "--version", version, "--sign-with", "k.key"];
         components.iter().for_each(|component| words.extend(["--component", component]));
         self.0.ota([&words, more].concat()).ends(0);
     }
@@ -51,8 +52,9 @@ impl Device {
 fn a_delta_is_planned_installed_and_kept() {
     let device = Device::new(IMAGES);
     device.bundle("1.4", &["rootfs=new"], &["--source", "rootfs=old", "--compatible", "gw-2*"]);
-    let plan: Value = serde_json::from_str(&device.ota(&["plan", "x.ekb", "--key", "k.pub", "--json"]).ends(0).out)
-        .expect("JSON");
+    let plan: Value =
+        serde_json::from_str(&device.ota(&["plan", "x.ekb", "--key", "k.pub", "--json"]).ends(0).out)
+            .expect("JSON");
     assert_eq!((&plan["slot"], &plan["components"][0]["way"]), (&"b".into(), &"delta".into()));
     assert!(plan["fetch_bytes"].as_u64().expect("bytes") < 40_000, "{plan}");
     assert!(!device.0.path("b.img").exists() && !device.0.path("state").exists());
@@ -82,8 +84,8 @@ fn a_delta_is_planned_installed_and_kept() {
 fn blake3_of(device: &Device, name: &str) -> String {
     let out = device.0.ota(["bundle", "inspect", "x.ekb", "--json"]).ends(0).out;
     let value: Value = serde_json::from_str(&out).expect("JSON");
-    assert_eq!(value["components"][0]["size"].as_u64(), Some(device.0.read(name).len() as u64));
-    value["components"][0]["digest"].as_str().expect("a digest").to_owned()
+    assert_eq!(value["components"][0]["image_bytes"].as_u64(), Some(device.0.read(name).len() as u64));
+    value["components"][0]["blake3"].as_str().expect("a digest").to_owned()
 }
 
 #[test]
@@ -111,7 +113,8 @@ fn folders_and_files_come_and_go_together() {
     device.ota(&["rollback"]).ends(0);
     assert_eq!(fs::read(current.join("app/bin/tool")).expect("there"), image(7, 3000));
     symlink("/etc", folder.join("out")).expect("made");
-    let said = device.0.ota(["bundle", "create", "y", "--name", "x", "--version", "1", "--component", "app=v1"]);
+    let said =
+        device.0.ota(["bundle", "create", "y", "--name", "x", "--version", "1", "--component", "app=v1"]);
     assert!(said.ends(65).err.contains("leads out of the folder"));
 }
 
@@ -119,7 +122,11 @@ fn folders_and_files_come_and_go_together() {
 fn what_cannot_be_is_refused_before_the_first_write() {
     let device = Device::new(IMAGES);
     device.0.write("other", &image(5, 600_000));
-    device.bundle("1.4", &["rootfs=new"], &["--source", "rootfs=other", "--compatible", "gw-2*", "--no-full"]);
+    device.bundle(
+        "1.4",
+        &["rootfs=new"],
+        &["--source", "rootfs=other", "--compatible", "gw-2*", "--no-full"],
+    );
     assert!(device.apply(&[]).ends(65).err.contains("comes as deltas only"));
     device.bundle("1.4", &["rootfs=new"], &["--compatible", "gw-2*"]);
     let wrong = device.apply(&["--no-full-fallback"]).ends(1);
@@ -169,8 +176,11 @@ fn a_simulation_goes_through_all_of_it_and_touches_nothing() {
     let device = Device::new(IMAGES);
     device.bundle("1.4", &["rootfs=new"], &["--source", "rootfs=old", "--floor", "1.2"]);
     let said = device.ota(&["simulate", "x.ekb", "--key", "k.pub", "--json"]).ends(0);
-    let stages: Vec<Value> =
-        said.out.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")["stage"].clone()).collect();
+    let stages: Vec<Value> = said
+        .out
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["stage"].clone())
+        .collect();
     assert_eq!(stages, ["plan", "write", "switch", "commit", "fallback"]);
     assert!(!device.0.path("b.img").exists() && !device.0.path("state").exists());
     device.ota(&["simulate", "x.ekb", "--key", "k.pub", "--scratch", "kept"]).ends(0);

@@ -3,6 +3,7 @@
 mod apply;
 mod bundles;
 mod device;
+mod devices;
 mod keys;
 mod kills;
 mod large;

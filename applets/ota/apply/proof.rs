@@ -1,4 +1,5 @@
-//! Row 8.1: a device with a partition, a folder and a file, and every power cut in its life.
+//! Row 8.1: a device with a partition, a folder and a file, and every power cut in its life; with a boot loader, and
+//! without one.
 //!
 //! Its life is an installation that is committed, one that is rolled back, one that its boot loader gives up on. After
 //! each cut the machine starts again, and: what its loader starts is wholly one version, and one that may be there by
@@ -17,8 +18,8 @@ use edgekit_store::proof::power::{Cut, Fault, cuts, faults, with_fault};
 use edgekit_store::proof::{Dice, Op, Recorder, Step};
 use edgekit_store::{Access, Dress, Fs};
 
-use super::state::Stage;
-use super::testing::{OneLine, apply, bundle, noise, read, updater, write};
+use super::state::{Deployment, Stage};
+use super::testing::{OneLine, apply, bundle, noise, read, updater_at, write};
 use super::{Terms, commit, rollback, settle};
 use crate::boot::Name;
 use crate::bundle::tree::PAGE;
@@ -28,7 +29,7 @@ use crate::slot::archive::walk::Archive;
 
 const POINTS: u64 = 20_000;
 const CONFIG: &str = "[component.rootfs]\nkind = 'device'\na = '/a.img'\nb = '/b.img'\n\
-                      [component.app]\nkind = 'folder'\n[component.model]\nkind = 'file'\n[boot]\ntries = 2\n";
+                      [component.app]\nkind = 'folder'\n[component.model]\nkind = 'file'\n[boot]\ntries = 3\n";
 
 /// One version of everything, and the bundle it comes in.
 struct Version {
@@ -92,57 +93,93 @@ struct Life {
     versions: Vec<Version>,
     start: Recorder,
     steps: Vec<Step>,
+    has_loader: bool,
+    starts: u32,
 }
 
 /// What each act of the life installs, and the version that is started after it.
 const ACTS: [(usize, usize); 7] = [(2, 2), (2, 2), (3, 3), (3, 2), (3, 2), (4, 4), (4, 2)];
 
+/// A device with a boot loader, or one without, which is started again and again.
+struct Machine<'a> {
+    disk: &'a Recorder,
+    has_loader: bool,
+    /// How often it was started; without a loader the state counts them.
+    starts: u32,
+}
+
+impl Machine<'_> {
+    fn start(&mut self) -> Result<(), crate::Fault> {
+        self.starts += 1;
+        if self.has_loader {
+            OneLine::new(self.disk).start()?;
+        }
+        Ok(())
+    }
+
+    fn device(&self) -> Result<Updater, crate::Fault> {
+        let boot = format!("start-{}", self.starts);
+        updater_at(self.disk, CONFIG, (!self.has_loader).then_some(boot.as_str()))
+    }
+
+    /// Starts it if something else is next, and settles.
+    fn turn(&mut self) -> Result<Updater, crate::Fault> {
+        let mut device = self.device()?;
+        if device.boot.next()?.slot != device.boot.running()? {
+            drop(device);
+            self.start()?;
+            device = self.device()?;
+        }
+        settle(&mut device)?;
+        Ok(device)
+    }
+}
+
 impl Life {
-    fn new() -> Life {
+    fn new(has_loader: bool) -> Life {
+        Life::record(has_loader).expect("its life is a good one")
+    }
+
+    fn record(has_loader: bool) -> Result<Life, crate::Fault> {
         let versions = versions();
         let disk = Recorder::new(1);
         write(&disk, "/a.img", &versions[3].rootfs);
-        let mut device = updater(&disk, CONFIG, true).expect("opened");
-        apply(&mut device, &versions[0].bundle, &Terms::default()).expect("installed");
-        OneLine::new(&disk).start().expect("started");
-        settle(&mut device).expect("settled");
-        commit(&mut device).expect("kept");
-        drop(device);
+        let mut machine = Machine { disk: &disk, has_loader, starts: 0 };
+        apply(&mut machine.device()?, &versions[0].bundle, &Terms::default())?;
+        commit(&mut machine.turn()?)?;
+        let starts = machine.starts;
         let start = disk.again(1);
         let disk = start.again(1);
-        let loader = OneLine::new(&disk);
-        let act = |number: u64, act: &mut dyn FnMut(&mut Updater)| {
+        let mut machine = Machine { disk: &disk, has_loader, starts };
+        for (number, (version, _)) in (1..).zip(ACTS) {
             disk.mark(Op::Handed(number));
-            act(&mut updater(&disk, CONFIG, true).expect("opened"));
-            disk.mark(Op::Told(number));
-        };
-        let install = |device: &mut Updater, version: usize| {
-            apply(device, &versions[version - 1].bundle, &Terms::default()).expect("installed");
-        };
-        act(1, &mut |device| install(device, 2));
-        act(2, &mut |device| {
-            loader.start().expect("started");
-            settle(device).expect("settled");
-            commit(device).expect("kept");
-        });
-        act(3, &mut |device| install(device, 3));
-        act(4, &mut |device| {
-            loader.start().expect("started");
-            settle(device).expect("settled");
-            rollback(device, "by hand").expect("left");
-        });
-        act(5, &mut |device| {
-            loader.start().expect("started");
-            settle(device).expect("settled");
-        });
-        act(6, &mut |device| install(device, 4));
-        act(7, &mut |device| {
-            for _ in 0..3 {
-                loader.start().expect("started");
-                settle(device).expect("settled");
+            let mut device = machine.device()?;
+            match number {
+                1 | 3 | 6 => drop(apply(&mut device, &versions[version - 1].bundle, &Terms::default())?),
+                7 => {
+                    for _ in 0..4 {
+                        drop(device);
+                        machine.start()?;
+                        device = machine.device()?;
+                        settle(&mut device)?;
+                    }
+                }
+                _ => {
+                    drop(device);
+                    machine.start()?;
+                    device = machine.device()?;
+                    settle(&mut device)?;
+                    match number {
+                        2 => drop(commit(&mut device)?),
+                        4 => drop(rollback(&mut device, "by hand")?),
+                        _ => {}
+                    }
+                }
             }
-        });
-        Life { start, steps: disk.steps(), versions }
+            disk.mark(Op::Told(number));
+        }
+        let (steps, starts) = (disk.steps(), machine.starts);
+        Ok(Life { start, steps, versions, has_loader, starts })
     }
 
     /// Which version a slot holds, of which parts.
@@ -165,7 +202,7 @@ impl Life {
     fn look(&self, cut: &Cut, converges: bool) -> Result<(), String> {
         let disk = &cut.disk;
         let at = |why: String| format!("step {} (act {}): {why}", cut.step, cut.handed);
-        let loader = OneLine::new(disk);
+        let mut machine = Machine { disk, has_loader: self.has_loader, starts: self.starts };
         // Before anything of ours runs, programs may follow the link.
         let link =
             disk.read_link(Path::new("/sets/current")).map_err(|error| at(format!("no link: {error}")))?;
@@ -176,7 +213,10 @@ impl Life {
         if of(linked).is_none() && self.version(disk, linked, false).is_none() {
             return Err(at(format!("the link leads to slot {linked}, which is not whole")));
         }
-        let booted = loader.start().map_err(|fault| at(fault.to_string()))?;
+        let fault = |fault: crate::Fault| at(fault.to_string());
+        machine.start().map_err(fault)?;
+        let mut device = machine.device().map_err(fault)?;
+        let booted = device.boot.running().map_err(fault)?;
         let version = of(booted);
         let version = version.ok_or_else(|| at(format!("slot {booted} is started, and is not whole")))?;
         let ends = |act: u64| if act == 0 { 1 } else { ACTS[act as usize - 1].1 };
@@ -184,7 +224,6 @@ impl Life {
         if !allowed.contains(&version) {
             return Err(at(format!("version {version} is started, and it may be {allowed:?}")));
         }
-        let mut device = updater(disk, CONFIG, true).map_err(|fault| at(fault.to_string()))?;
         settle(&mut device).map_err(|fault| at(format!("settle: {fault}")))?;
         let link = disk.read_link(Path::new("/sets/current")).map_err(|error| at(error.to_string()))?;
         if link != Path::new(booted.word()) {
@@ -199,58 +238,35 @@ impl Life {
                 return Err(at(format!("slot {slot} should hold version {known}, and does not")));
             }
         }
+        drop(device);
         match converges {
-            true => self.again(&mut device, disk, cut.handed.max(1) as usize).map_err(at),
+            true => self.again(&mut machine, cut.handed.max(1) as usize).map_err(at),
             false => Ok(()),
         }
     }
 
     /// The installation of the act once more, to its commit.
-    fn again(&self, device: &mut Updater, disk: &Recorder, act: usize) -> Result<(), String> {
-        let wanted = ACTS[act - 1].0;
-        let loader = OneLine::new(disk);
-        let turn = |device: &mut Updater| {
-            let (running, next) = (device.boot.running()?, device.boot.next()?);
-            if next.slot != running {
-                loader.start()?;
-                settle(device)?;
-            }
-            Ok(())
-        };
+    fn again(&self, machine: &mut Machine<'_>, act: usize) -> Result<(), String> {
+        let (wanted, disk) = (ACTS[act - 1].0, machine.disk);
+        let fault = |fault: crate::Fault| format!("again: {fault}");
         // What was left, or is to be tried, is so after the next start.
-        turn(device).map_err(|fault: crate::Fault| fault.to_string())?;
-        let before = device.state.deployment().map_err(|fault| fault.to_string())?;
+        let mut device = machine.turn().map_err(fault)?;
+        let before = device.state.deployment().map_err(fault)?;
         let from = disk.steps().len();
         let terms = Terms { force: true, ..Terms::default() };
-        apply(device, &self.versions[wanted - 1].bundle, &terms)
-            .map_err(|fault| format!("again: {fault}"))?;
+        apply(&mut device, &self.versions[wanted - 1].bundle, &terms).map_err(fault)?;
+        drop(device);
         if let Some(before) = before.filter(|before| {
             before.stage == Stage::Writing && before.version.to_string() == wanted.to_string()
         }) {
-            let slot = before.slot;
-            let mut durable: BTreeMap<String, u64> = BTreeMap::new();
-            for (name, part) in &before.parts {
-                let bytes = if part.is_done { u64::MAX } else { part.durable.pages * PAGE as u64 };
-                let files: &[&str] = match name.as_str() {
-                    "app" if part.is_done => &["large", "small", "of-even", "of-odd"],
-                    "app" => &[],
-                    "rootfs" => &[if slot == Name::A { "a.img" } else { "b.img" }],
-                    _ => &["model"],
-                };
-                durable.extend(files.iter().map(|file| ((*file).to_owned(), bytes)));
-            }
-            for step in disk.steps().iter().skip(from) {
-                if let Op::Write(_, at, _) = step.op
-                    && durable.get(&step.name).is_some_and(|until| at < *until)
-                {
-                    return Err(format!("byte {at} of {} was written twice", step.name));
-                }
-            }
+            written_twice(&before, disk.steps().split_off(from))?;
         }
-        turn(device).map_err(|fault| fault.to_string())?;
-        commit(device).map_err(|fault| format!("commit: {fault}"))?;
-        let started = loader.start().map_err(|fault| fault.to_string())?;
-        match self.version(disk, started, true) {
+        let mut device = machine.turn().map_err(fault)?;
+        commit(&mut device).map_err(fault)?;
+        drop(device);
+        machine.start().map_err(fault)?;
+        let running = machine.device().and_then(|device| device.boot.running()).map_err(fault)?;
+        match self.version(disk, running, true) {
             Some(version) if version == wanted => Ok(()),
             other => Err(format!("in the end {other:?} is started, and it should be {wanted}")),
         }
@@ -269,14 +285,39 @@ impl Life {
     }
 }
 
+/// What a record had, and was written all the same.
+fn written_twice(before: &Deployment, steps: Vec<Step>) -> Result<(), String> {
+    let mut durable: BTreeMap<&str, u64> = BTreeMap::new();
+    for (name, part) in &before.parts {
+        let bytes = if part.is_done { u64::MAX } else { part.durable.pages * PAGE as u64 };
+        let files: &[&str] = match (name.as_str(), before.slot) {
+            ("app", _) if part.is_done => &["large", "small", "of-even", "of-odd"],
+            ("app", _) => &[],
+            ("rootfs", Name::A) => &["a.img"],
+            ("rootfs", Name::B) => &["b.img"],
+            _ => &["model"],
+        };
+        durable.extend(files.iter().map(|file| (*file, bytes)));
+    }
+    for step in steps {
+        if let Op::Write(_, at, _) = step.op
+            && durable.get(step.name.as_str()).is_some_and(|until| at < *until)
+        {
+            return Err(format!("byte {at} of {} was written twice", step.name));
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn no_power_cut_breaks_an_installation() {
     let enough = std::env::var("EDGEKIT_PROOF_POINTS").map_or(POINTS, |n| n.parse().expect("a number"));
-    let life = Life::new();
+    let lives = [Life::new(true), Life::new(false)];
     let (looked, next) = (AtomicU64::new(0), AtomicU64::new(1));
     let worker = || {
         while looked.load(Ordering::Relaxed) < enough {
             let seed = next.fetch_add(1, Ordering::Relaxed);
+            let life = &lives[seed as usize % 2];
             if let Some(wrong) = life.walk(&life.steps, seed, 3, &looked) {
                 return Err(format!("seed {seed}: {wrong}"));
             }
@@ -293,7 +334,7 @@ fn no_power_cut_breaks_an_installation() {
 
 #[test]
 fn every_mistake_in_order_is_found() {
-    let life = Life::new();
+    let life = Life::new(true);
     // A file that grows is the journal's own affair, which row 2.1 proves.
     let is_ours = |fault: &Fault| *fault != Fault::Dropped("flush state grown".to_owned());
     let all: Vec<Fault> = faults(&life.steps).into_iter().filter(is_ours).collect();

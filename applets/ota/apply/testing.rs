@@ -193,13 +193,18 @@ pub(crate) fn write(disk: &Recorder, path: &str, bytes: &[u8]) {
 
 /// The updater of a device whose disk this is; with a boot loader if `loader`.
 pub(crate) fn updater(disk: &Recorder, config: &str, loader: bool) -> Result<Updater, Fault> {
+    updater_at(disk, config, (!loader).then_some("boot-1"))
+}
+
+/// The same, without a loader if this is the id of the machine's boot.
+pub(crate) fn updater_at(disk: &Recorder, config: &str, boot: Option<&str>) -> Result<Updater, Fault> {
     let loaded =
         config::parse(Ota::SECTION, "ota", "ota.toml", config.as_bytes().to_vec()).expect("it is sound");
     let fs: Arc<dyn Fs> = Arc::new(disk.clone());
     let state = State::open(fs.clone(), Path::new("/state"), false)?;
-    let boot: Box<dyn Boot> = match loader {
-        true => Box::new(OneLine::new(disk)),
-        false => Box::new(NoLoader::open(state.table(), "boot-1")?),
+    let boot: Box<dyn Boot> = match boot {
+        None => Box::new(OneLine::new(disk)),
+        Some(boot) => Box::new(NoLoader::open(state.table(), boot)?),
     };
     let clock = Clock::fixed(Duration::from_secs(1_800_000_000));
     let config = loaded.get().expect("it is ours");

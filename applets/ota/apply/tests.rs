@@ -87,7 +87,7 @@ fn what_is_durable_is_not_written_again() {
     let disk = disk(&old);
     let ekb = bundle("1.4", &[("rootfs", &new)], &[]);
     let mut device = updater(&disk, CONFIG, true).expect("opened");
-    let mut heard = Heard { stop_after: Some(1), ..Heard::default() };
+    let mut heard = Heard { stop_after: Some(2), ..Heard::default() };
     let stopped = install(&mut device, &mut BytesSource(&ekb), &Terms::default(), &mut heard);
     assert!(matches!(stopped, Err(Fault::Stopped(_))), "{stopped:?}");
     drop(device);

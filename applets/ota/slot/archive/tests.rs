@@ -81,6 +81,38 @@ fn a_folder_comes_back_whatever_the_pieces() {
 }
 
 #[test]
+fn changed_archives_are_refused_or_come_back_as_they_are() {
+    let fs: Arc<dyn Fs> = Arc::new(Recorder::new(1));
+    fill(&*fs, Path::new("/old"));
+    let whole = bytes(&archive(&fs, "/old"));
+    let mut dice = Dice(3);
+    let mut accepted = 0;
+    for _ in 0..1500 {
+        let fs: Arc<dyn Fs> = Arc::new(Recorder::new(1));
+        let mut changed = whole.clone();
+        for _ in 0..=dice.below(2) {
+            let at = dice.below(changed.len() as u64) as usize;
+            changed[at] ^= 1 << dice.below(8);
+        }
+        if dice.below(4) == 0 {
+            changed.truncate(dice.below(changed.len() as u64) as usize);
+        }
+        let mut unpacker = Unpacker::new(fs.clone(), Path::new("/new"));
+        let came = changed.chunks(700).try_for_each(|piece| {
+            unpacker.feed(piece)?;
+            unpacker = Unpacker::resume(fs.clone(), Path::new("/new"), &unpacker.memo())?;
+            Ok::<(), crate::Fault>(())
+        });
+        if came.is_ok() && unpacker.finish().is_ok() {
+            assert_eq!(bytes(&archive(&fs, "/new")), changed);
+            accepted += 1;
+        }
+    }
+    // What is in files may be anything.
+    assert!((10..1400).contains(&accepted), "{accepted}");
+}
+
+#[test]
 fn tar_reads_what_is_written() {
     let scratch = Scratch::new();
     let fs: Arc<dyn Fs> = Arc::new(Disk);
