@@ -14,7 +14,7 @@ pub(crate) const MANUAL: Manual = Manual {
                 they know stretches that are nearly equal, and are applied by reading the old image where it is, in 24 \
                 MiB of memory whatever its size. Keys are Ed25519, in the files openssl uses; which of them count, and \
                 how many it takes, is said by a list that is signed itself and can be followed by another. The format \
-                is described in edgekit-bundle(5).",
+                is described in edgekit-bundle(5); what boot loaders, checks and hooks need is in edgekit-boot(7).",
     examples: &[
         Example {
             command: "edgekit ota status",
