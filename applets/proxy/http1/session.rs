@@ -12,8 +12,8 @@ use std::time::Duration;
 use super::asker::{Asker, Own};
 use super::dial::Way;
 use super::fault::Fault;
-use super::field::{Scan, Span};
-use super::request::{self, BodyKind, RequestHead};
+use super::field::Span;
+use super::request::{self, BodyKind, RequestHead, RequestReader};
 use super::response::ResponseHead;
 use super::rewrite;
 use super::write::{self, Client, Ending};
@@ -366,22 +366,21 @@ impl<'a, W: Asker> Session<'a, W> {
         let Exchange { inbound, fields, .. } = &mut *self.exchange;
         let (worker, timer) = (self.worker, self.timer);
         let most = usize::try_from(listener.settings.max_head.0).unwrap_or(usize::MAX);
-        let mut scan = Scan::default();
+        let mut reader = RequestReader::default();
         let mut waits = false;
         loop {
-            // One empty line before a request is forgiven (RFC 9112 §2.2), where nothing was scanned.
-            if scan.first_line().is_none() && inbound.filled().starts_with(b"\r\n") {
+            // Empty lines before a request are forgiven (RFC 9112 §2.2).
+            while reader.first_line().is_none() && inbound.filled().starts_with(b"\r\n") {
                 inbound.consume(2);
-                scan = Scan::default();
+                reader = RequestReader::default();
             }
-            if let Some(length) = scan.end(inbound.filled())? {
-                if length > most {
-                    return Err(too_long(&scan, most));
+            match reader.read(inbound.filled(), fields)? {
+                Some(head) if head.length > most => return Err(too_long(&reader, most)),
+                Some(head) => return Ok(Some(head)),
+                None if inbound.filled().len() >= most || inbound.is_full() => {
+                    return Err(too_long(&reader, most));
                 }
-                return RequestHead::parse(&inbound.filled()[..length], fields).map(Some);
-            }
-            if inbound.filled().len() >= most || inbound.is_full() {
-                return Err(too_long(&scan, most));
+                None => {}
             }
             if !waits && !inbound.is_empty() {
                 waits = true;
@@ -711,8 +710,8 @@ fn retry_after(seconds: u32, line: &mut [u8; 32]) -> &[u8] {
 }
 
 /// Which part of a head that is longer than `most` is to blame.
-fn too_long(scan: &Scan, most: usize) -> Fault {
-    match scan.first_line() {
+fn too_long(reader: &RequestReader, most: usize) -> Fault {
+    match reader.first_line() {
         Some(line) if line <= most => Fault::HeadTooLong,
         _ => Fault::TargetTooLong,
     }
