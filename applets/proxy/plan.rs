@@ -34,6 +34,7 @@ pub(crate) fn resources(config: &Config) -> Resources {
         routes: shared(&config.route),
         clusters: shared(&config.cluster),
         endpoints: endpoints.collect(),
+        zone: config.zone.clone(),
         ..Resources::default()
     }
 }
