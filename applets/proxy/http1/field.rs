@@ -87,43 +87,56 @@ pub enum Known {
 }
 
 impl Known {
+    /// That of a name, which is a token.
     pub(crate) fn of(name: &[u8]) -> Known {
-        let (wanted, known): (&[u8], _) = match (name.len(), name.first().map(u8::to_ascii_lowercase)) {
-            (2, Some(b't')) => (b"te", Known::Hop),
-            (3, Some(b'v')) => (b"via", Known::Via),
-            (4, Some(b'h')) => (b"host", Known::Host),
-            (6, Some(b'e')) => (b"expect", Known::Expect),
-            (7, Some(b'u')) => (b"upgrade", Known::Upgrade),
-            (7, Some(b't')) => (b"trailer", Known::Hop),
-            (9, Some(b'f')) => (b"forwarded", Known::Forwarded),
-            (10, Some(b'c')) => (b"connection", Known::Connection),
-            (10, Some(b'k')) => (b"keep-alive", Known::Hop),
-            (10, Some(b't')) => (b"tracestate", Known::TraceState),
-            (11, Some(b't')) => (b"traceparent", Known::TraceParent),
-            (14, Some(b'c')) => (b"content-length", Known::Length),
-            (14, Some(b'h')) => (b"http2-settings", Known::Hop),
-            (15, Some(b'x')) => (b"x-forwarded-for", Known::ForwardedFor),
-            (16, Some(b'x')) => (b"x-forwarded-host", Known::ForwardedX),
-            (16, Some(b'p')) => (b"proxy-connection", Known::Hop),
-            (17, Some(b'x')) => (b"x-forwarded-proto", Known::ForwardedX),
-            (17, Some(b't')) => (b"transfer-encoding", Known::Encoding),
-            _ => return Known::Other,
-        };
-        match name.eq_ignore_ascii_case(wanted) {
-            true => known,
-            false if is_twin(name, wanted) => Known::Hop,
-            false => Known::Other,
+        match (name.len(), name.first().map_or(0, |first| first | CASE)) {
+            (2, b't') if is(name, b"te") => Known::Hop,
+            (3, b'v') if is(name, b"via") => Known::Via,
+            (4, b'h') if is(name, b"host") => Known::Host,
+            (6, b'e') if is(name, b"expect") => Known::Expect,
+            (7, b'u') if is(name, b"upgrade") => Known::Upgrade,
+            (7, b't') if is(name, b"trailer") => Known::Hop,
+            (9, b'f') if is(name, b"forwarded") => Known::Forwarded,
+            (10, b'c') if is(name, b"connection") => Known::Connection,
+            (10, b'k') if is(name, b"keep-alive") => Known::Hop,
+            (10, b't') if is(name, b"tracestate") => Known::TraceState,
+            (11, b't') if is(name, b"traceparent") => Known::TraceParent,
+            (14, b'c') if is(name, b"content-length") => Known::Length,
+            (14, b'h') if is(name, b"http2-settings") => Known::Hop,
+            (15, b'x') if is(name, b"x-forwarded-for") => Known::ForwardedFor,
+            (16, b'x') if is(name, b"x-forwarded-host") => Known::ForwardedX,
+            (16, b'p') if is(name, b"proxy-connection") => Known::Hop,
+            (17, b'x') if is(name, b"x-forwarded-proto") => Known::ForwardedX,
+            (17, b't') if is(name, b"transfer-encoding") => Known::Encoding,
+            (14..=17, b'c' | b't' | b'x') if is_twin(name) => Known::Hop,
+            _ => Known::Other,
         }
     }
 }
 
-/// True for a name that programs behind CGI and its heirs (RFC 3875 §4.1.18) cannot tell from `of`, as
+/// What a letter differs by from itself in the other case.
+const CASE: u8 = b'a' ^ b'A';
+
+/// True if `name` is `wanted`, which is in lower case: no branch for each letter, as the length is known.
+/// Of what tokens hold, only letters have another case.
+fn is<const N: usize>(name: &[u8], wanted: &[u8; N]) -> bool {
+    let differs = |differs: u8, (byte, wanted): (&u8, &u8)| differs | (byte | CASE) ^ wanted;
+    name.first_chunk::<N>().is_some_and(|name| name.iter().zip(wanted).fold(0, differs) == 0)
+}
+
+/// Fields that programs behind CGI and its heirs (RFC 3875 §4.1.18) cannot tell from another one, as
 /// `-` and `_` are one letter there: `Content_Length` would frame a body that we frame otherwise.
-fn is_twin(name: &[u8], of: &[u8]) -> bool {
-    let counts = matches!(of, b"content-length" | b"transfer-encoding") || of.starts_with(b"x-forwarded-");
+fn is_twin(name: &[u8]) -> bool {
+    const OF: [&[u8]; 5] = [
+        b"content-length",
+        b"transfer-encoding",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-proto",
+    ];
     let same =
         |(byte, wanted): (&u8, &u8)| *byte == b'_' && *wanted == b'-' || byte.eq_ignore_ascii_case(wanted);
-    counts && name.iter().zip(of).all(same)
+    OF.iter().any(|of| of.len() == name.len() && name.iter().zip(*of).all(same))
 }
 
 /// The words of a list: `a, b,,c`.

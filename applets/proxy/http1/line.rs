@@ -85,12 +85,13 @@ impl Progress {
         }
     }
 
-    /// True if the line that was begun is still without an end.
+    /// True if nothing of the next line is there, or if it was begun and is still without an end.
     fn waits(&mut self, bytes: &[u8]) -> bool {
-        if self.looked <= self.line {
+        let from = self.looked.max(self.line);
+        if from == self.line && from < bytes.len() {
             return false;
         }
-        let ends = memchr::memchr(b'\n', bytes.get(self.looked..).unwrap_or_default()).is_some();
+        let ends = memchr::memchr(b'\n', bytes.get(from..).unwrap_or_default()).is_some();
         if !ends {
             self.looked = bytes.len();
         }

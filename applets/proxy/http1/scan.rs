@@ -26,8 +26,8 @@ const fn odd(word: u64) -> u64 {
     let low = word & LOW;
     let lower = low | each(0x20);
     // No sum of seven bits and a small number reaches the next byte.
-    let letter = (lower + each(0x80 - b'a')) & !(lower + each(0x7f - b'z'));
-    let dash = !((low ^ each(b'-')) + LOW);
+    let letter = lower.wrapping_add(each(0x80 - b'a')) & !lower.wrapping_add(each(0x7f - b'z'));
+    let dash = !(low ^ each(b'-')).wrapping_add(LOW);
     (!(letter | dash) | word) & HIGH
 }
 

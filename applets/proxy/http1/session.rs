@@ -661,15 +661,8 @@ impl<'a, W: Asker> Session<'a, W> {
         if !sink.is_on() && judge.is_none() && !is_told {
             return;
         }
-        let mut text = [0; 64];
-        let endpoint = outcome.endpoint.map_or(0, |endpoint| {
-            use std::io::Write;
-            let mut left = &mut text[..];
-            // The longest address has 58 letters.
-            let _fits = write!(left, "{endpoint}");
-            let left = left.len();
-            text.len() - left
-        });
+        let mut room = [0; 64];
+        let endpoint = outcome.endpoint.map_or(&[][..], |endpoint| write::address(&mut room, endpoint));
         let identity = self.peer.certificate().map(ClientCertificate::identity).unwrap_or_default();
         let line = Line {
             client: &self.peer.text,
@@ -679,7 +672,7 @@ impl<'a, W: Asker> Session<'a, W> {
             sent: outcome.sent,
             took: self.worker.timers.recent().saturating_sub(asked.began),
             route,
-            endpoint: &text[..endpoint],
+            endpoint,
             fault: outcome.fault.map_or("", Fault::word),
             trace: self.exchange.trace.as_ref(),
         };
