@@ -218,8 +218,8 @@ edgekit_core::config! {
     pub struct Cluster {
         /// Addresses or names with their ports
         live endpoints: Vec<Seat>, like ["127.0.0.1:9000", "127.0.0.1:9001 weight=3 priority=1 zone=eu-1"];
-        /// What they speak; 'h2' in the clear too, over connections that requests share
-        live protocol: Protocol = "http/1.1";
+        /// What they speak; 'h2' in the clear too, over connections that requests share; 'auto' as each connection agrees on in its TLS handshake
+        live protocol: Served = "http/1.1";
         /// How one is chosen
         live balance: Balance = "round-robin";
         /// How long a connection may take to be made
@@ -339,6 +339,18 @@ edgekit_core::words! {
         Http1 = "http/1.1",
         /// HTTP/2.
         Http2 = "h2",
+    }
+}
+
+edgekit_core::words! {
+    /// What servers speak.
+    pub enum Served {
+        /// HTTP/1.1.
+        Http1 = "http/1.1",
+        /// HTTP/2, without asking first.
+        Http2 = "h2",
+        /// Either, as each connection agrees on (ALPN).
+        Auto = "auto",
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::net::TcpSocket;
 
-use crate::config::Protocol;
+use crate::config::Served;
 use crate::http2;
 use crate::resilience::Permit;
 use crate::secure;
@@ -151,6 +151,16 @@ impl Pool {
         }
     }
 
+    /// Notes that a connection to `endpoint` is not shared: each request needs one of its own.
+    pub fn unshared(&self, endpoint: SocketAddr) {
+        self.idle.borrow_mut().entry(endpoint).or_default().used = true;
+    }
+
+    /// True if connections to `endpoint` were not shared of late.
+    pub fn is_unshared(&self, endpoint: SocketAddr) -> bool {
+        self.idle.borrow().contains_key(&endpoint)
+    }
+
     /// Notes that `endpoint` could not be connected to.
     pub fn failed(&self, endpoint: SocketAddr, now: Duration) {
         self.down.borrow_mut().insert(endpoint, now + SPARED);
@@ -209,11 +219,11 @@ pub(crate) async fn connect(
     endpoint: SocketAddr,
 ) -> io::Result<Stream> {
     match cluster.settings.protocol {
-        Protocol::Http1 => make(worker, cluster, endpoint).await,
-        // Its connections are shared: this is a stream of one.
-        Protocol::Http2 => {
+        Served::Http1 => make(worker, cluster, endpoint).await,
+        // Its connections are shared: this is a stream of one, unless another protocol was agreed on.
+        Served::Http2 | Served::Auto => {
             let asked = http2::ask(worker, cluster, endpoint, || make(worker, cluster, endpoint));
-            Ok(Stream::Shared(Box::pin(asked).await?))
+            Box::pin(asked).await
         }
     }
 }

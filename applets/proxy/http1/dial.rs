@@ -14,13 +14,13 @@ use super::asker::Asker;
 use super::fault::Fault;
 use super::session::Session;
 use crate::balance::{Choice, Chooser, Pick, Tried};
-use crate::config::Protocol;
+use crate::config::Served;
 use crate::health::{ClusterState, Report, Visit};
 use crate::resilience::{Budget, Means, Permit, Retry};
 use crate::route::Route;
 use crate::snapshot::{Cluster, Listener};
 use crate::upstream::{self, Kept};
-use crate::wire::Stream;
+use crate::wire::{Stream, Wire as _};
 
 /// Endpoints that are tried when connections cannot be made.
 const TRIES: usize = 3;
@@ -127,6 +127,8 @@ impl<W: Asker> Session<'_, W> {
                     // A stream of a shared connection may be one of many.
                     let (is_kept, cells) = (stream.is_kept(), worker.cells());
                     if is_kept { &cells.reuses } else { &cells.connects }.add(1);
+                    // A stream takes no place, whatever it was looked for with.
+                    let permit = permit.filter(|_| !stream.frames());
                     return Ok(Server { stream, endpoint, is_kept, visit, permit });
                 }
                 None => {
@@ -168,7 +170,7 @@ impl<W: Asker> Session<'_, W> {
     /// A place for one more connection of `most`, once there is one.
     async fn place(&self, way: &Way<'_>, most: u32, endpoint: SocketAddr) -> Result<Place, Fault> {
         let limits = &way.cluster.settings.limits;
-        if way.cluster.settings.protocol == Protocol::Http2 {
+        if way.cluster.settings.protocol == Served::Http2 {
             // Streams are limited as requests are; their connections by what servers allow.
             return Ok(Place::New(None));
         }

@@ -96,6 +96,7 @@ impl<W: Asker> Session<'_, W> {
     ) -> Result<(Server, ResponseHead, Upload), (Option<Why>, Fault)> {
         let refused = |fault| (matches!(fault, Fault::Connect).then_some(Why::Connect), fault);
         let mut server = self.dial(way, &mut tries.tried, began, true).await.map_err(refused)?;
+        self.frame(&server, asked);
         let (mut upload, mut retried) = (Upload::Runs, false);
         loop {
             let answer = self.await_answer(&mut server, way, asked, began, tries, &mut upload).await;
@@ -121,6 +122,7 @@ impl<W: Asker> Session<'_, W> {
                     drop(server);
                     let now = self.worker.timers.now();
                     server = self.dial(way, &mut tries.tried, now, false).await.map_err(refused)?;
+                    self.frame(&server, asked);
                 }
                 Err(lost) => {
                     let (why, fault) = match lost {
@@ -135,6 +137,12 @@ impl<W: Asker> Session<'_, W> {
                 }
             }
         }
+    }
+
+    /// Has the body framed as the connection wants it.
+    fn frame(&mut self, server: &Server, asked: Asked) {
+        let is_open = matches!(asked.body, BodyKind::Chunked | BodyKind::UntilEnd);
+        self.exchange.up.send_in_chunks(is_open && !server.stream.frames());
     }
 
     fn may_ask_again(&self, server: &Server, asked: Asked) -> bool {

@@ -17,7 +17,7 @@ use super::request::{self, BodyKind, RequestHead, RequestReader};
 use super::response::ResponseHead;
 use super::rewrite;
 use super::write::{self, Client, Ending};
-use crate::config::{Protocol, Spoken};
+use crate::config::Spoken;
 use crate::judge::{Head, Point, Request, Response, Ruling};
 use crate::log::Line;
 use crate::mirror;
@@ -516,10 +516,8 @@ impl<'a, W: Asker> Session<'a, W> {
         if kept {
             asked.body = BodyKind::Empty;
         }
-        let chunked = matches!(asked.body, BodyKind::Chunked | BodyKind::UntilEnd)
-            && cluster.settings.protocol != Protocol::Http2;
-        self.exchange.up.start(asked.body, chunked, limit);
-        self.exchange.up.let_trail(true);
+        // Whether it goes in chunks is known with the connection.
+        self.exchange.up.start(asked.body, false, limit);
         let (status, next) = match self.carry(&way, asked).await {
             Ok((outcome, next)) => {
                 self.count(asked, &outcome, Some((route, stats)));
