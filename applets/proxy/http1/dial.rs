@@ -108,7 +108,7 @@ impl<W: Asker> Session<'_, W> {
             let Some(endpoint) = address(at) else { break };
             tried.add(at);
             let visit = state.map(|state| Visit::new(state, now));
-            if may_be_kept && let Some(kept) = worker.pool.take(endpoint, now) {
+            if may_be_kept && let Some(kept) = worker.pool.take(endpoint, &cluster.tls, now) {
                 return Ok(self.kept(kept, endpoint, visit));
             }
             let permit = match cluster.settings.limits.max_connections {
@@ -186,11 +186,12 @@ impl<W: Asker> Session<'_, W> {
         self.worker.timers.arm(self.timer, now, patience);
         // Connections of ours that idle elsewhere make room; other workers' do within a second.
         self.worker.pool.release();
-        self.wait_for_place(state, most, endpoint).await
+        self.wait_for_place(way, state, most, endpoint).await
     }
 
     async fn wait_for_place(
         &self,
+        way: &Way<'_>,
         state: &Arc<ClusterState>,
         most: u32,
         endpoint: SocketAddr,
@@ -199,7 +200,8 @@ impl<W: Asker> Session<'_, W> {
             let mut freed = pin!(state.breakers.freed.notified());
             // From here on nothing that is freed is missed.
             freed.as_mut().enable();
-            if let Some(kept) = self.worker.pool.take(endpoint, self.worker.timers.recent()) {
+            let now = self.worker.timers.recent();
+            if let Some(kept) = self.worker.pool.take(endpoint, &way.cluster.tls, now) {
                 return Ok(Place::Kept(kept));
             }
             if let Some(permit) = Permit::new(state, |breakers| &breakers.connections, most) {

@@ -364,7 +364,7 @@ impl<W: Asker> Session<'_, W> {
         }
         if head.keep_alive && upload == Upload::Done && self.exchange.answer.is_empty() {
             let settings = &way.cluster.settings;
-            let kept = Kept { stream: server.stream, permit: server.permit };
+            let kept = Kept { stream: server.stream, permit: server.permit, tls: way.cluster.tls.clone() };
             worker.pool.put(server.endpoint, kept, ended + settings.idle_timeout, settings.max_idle);
         }
         let next = match keeps {

@@ -29,7 +29,7 @@ pub struct Termination(pub(crate) Arc<Server>);
 pub struct Origination {
     pub(crate) client: Arc<Client>,
     /// The host certificates must be for; none is the endpoint's address.
-    pub(crate) name: Option<ServerName<'static>>,
+    pub(crate) name: Option<Arc<ServerName<'static>>>,
 }
 
 // Two are the same if they are one: what they hold changes with the files.
@@ -108,7 +108,7 @@ pub(crate) fn load(
         };
         match client {
             Ok(client) => {
-                let made = Origination { client, name: server_name(cluster) };
+                let made = Origination { client, name: server_name(cluster).map(Arc::new) };
                 materials.originations.insert(name.as_str().into(), made);
             }
             Err(error) => {
