@@ -63,25 +63,27 @@ impl Progress {
         if self.waits(bytes) {
             return Ok(None);
         }
+        let mut line = self.line;
         loop {
-            let rest = bytes.get(self.line..).unwrap_or_default();
+            let rest = bytes.get(line..).unwrap_or_default();
             if rest.starts_with(b"\r\n") {
                 self.notes.agree()?;
-                return Ok(Some(self.line + 2));
+                return Ok(Some(line + 2));
             }
-            let Some((name, value, length)) = field(rest) else {
+            let Some((name, (start, end), length)) = field(rest) else {
+                self.line = line;
                 return self.blame(bytes, Fault::Syntax).map(|()| None);
             };
             if fields.len() == MAX_FIELDS {
                 return Err(Fault::TooManyFields);
             }
-            let at = |piece: (usize, usize)| Span::new(self.line + piece.0, self.line + piece.1);
-            let field = Field { name: at((0, name)), value: at(value), known: Known::of(&rest[..name]) };
+            let (name, value) = (Span::new(line, line + name), Span::new(line + start, line + end));
+            let field = Field { name, value, known: Known::of(name.of(bytes)) };
             if field.known != Known::Other {
                 self.notes.add(field, bytes, minor)?;
             }
             fields.push(field);
-            self.line += length;
+            line += length;
         }
     }
 

@@ -252,7 +252,7 @@ pub(super) fn is_of_http2(fault: Fault, bytes: &[u8]) -> bool {
 
 /// Letters of a host and its port; no user, no path, no list.
 pub(crate) fn host_fits(host: &[u8]) -> bool {
-    host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:[]!$&'()*+;=%".contains(byte))
+    host.iter().copied().all(scan::is_of_host)
 }
 
 #[cfg(test)]

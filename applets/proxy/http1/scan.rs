@@ -46,10 +46,9 @@ fn until(bytes: &[u8], marks: impl Fn(u64) -> u64) -> usize {
     bytes.len() - rest.len() + (marks(last).trailing_zeros() / 8) as usize
 }
 
-/// Whether names and methods may hold a byte (RFC 9110 §5.6.2).
-const TOKEN: [bool; 256] = {
-    let (mut table, others) = ([false; 256], b"!#$%&'*+-.^_`|~");
-    let mut at = 0;
+/// True for letters, digits and `others`.
+const fn table(others: &[u8]) -> [bool; 256] {
+    let (mut table, mut at) = ([false; 256], 0);
     while at < 256 {
         table[at] = (at as u8).is_ascii_alphanumeric();
         at += 1;
@@ -60,11 +59,19 @@ const TOKEN: [bool; 256] = {
         at += 1;
     }
     table
-};
+}
+
+static TOKEN: [bool; 256] = table(b"!#$%&'*+-.^_`|~");
+static HOST: [bool; 256] = table(b"-._~:[]!$&'()*+;=%");
 
 /// Whether names and methods may hold it (RFC 9110 §5.6.2).
 pub(crate) fn is_token(byte: u8) -> bool {
     TOKEN[usize::from(byte)]
+}
+
+/// Whether a host and its port may hold it: no user, no path, no list (RFC 3986 §3.2.2).
+pub(super) fn is_of_host(byte: u8) -> bool {
+    HOST[usize::from(byte)]
 }
 
 /// Letters of a name or a method.
@@ -135,5 +142,7 @@ mod tests {
     fn tokens_are_those_of_the_standard() {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         assert!((0..=255).all(|byte| is_token(byte) == plain(byte)));
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:[]!$&'()*+;=%".contains(&byte);
+        assert!((0..=255).all(|byte| is_of_host(byte) == plain(byte)));
     }
 }
