@@ -120,6 +120,14 @@ impl<'a, W: Asker> Session<'a, W> {
         self.refuse(fault, Asked::nothing(began), None).await
     }
 
+    /// Notes that nobody waits for the answer any more.
+    pub(crate) fn cancelled(&self, began: Duration) {
+        self.worker.timers.now();
+        self.worker.shared.stats.fault(self.worker.index, Fault::Cancelled);
+        let outcome = Outcome { fault: Some(Fault::Cancelled), ..Outcome::default() };
+        self.log(Asked::nothing(began), &outcome, "");
+    }
+
     /// Answers until nothing more is in the buffer.
     pub(super) async fn run(&mut self) -> Next {
         loop {
