@@ -22,7 +22,7 @@ use crate::route::{
     Percent, QueryTest, Redirect, Rewrite, Weighted,
 };
 use crate::secure::Who;
-use crate::snapshot::{Address, Seat};
+use crate::snapshot::{Address, Seat, Zone};
 use crate::traces::Tracing;
 
 edgekit_core::config! {
@@ -36,6 +36,8 @@ edgekit_core::config! {
         live route: Named<Route>;
         /// Servers that answer alike
         live cluster: Named<Cluster>;
+        /// Where the proxy stands; endpoints of the same zone are asked first, as far as enough of them are well
+        live zone: Option<Zone>, like "eu-1";
         /// How long what runs may take to finish, once the process is to end or another has taken over
         restart drain_timeout: Duration = "30s", in "0s"..="7d";
         /// Memory the process may hold; at its end requests are refused rather than more taken
@@ -215,9 +217,9 @@ edgekit_core::config! {
     /// Servers that answer alike
     pub struct Cluster {
         /// Addresses or names with their ports
-        live endpoints: Vec<Seat>, like ["127.0.0.1:9000", "127.0.0.1:9001 weight=3 priority=1"];
-        /// What they speak; 'h2' in the clear too, over connections that requests share
-        live protocol: Protocol = "http/1.1";
+        live endpoints: Vec<Seat>, like ["127.0.0.1:9000", "127.0.0.1:9001 weight=3 priority=1 zone=eu-1"];
+        /// What they speak; 'h2' in the clear too, over connections that requests share; 'auto' as each connection agrees on in its TLS handshake
+        live protocol: Served = "http/1.1";
         /// How one is chosen
         live balance: Balance = "round-robin";
         /// How long a connection may take to be made
@@ -341,6 +343,18 @@ edgekit_core::words! {
 }
 
 edgekit_core::words! {
+    /// What servers speak.
+    pub enum Served {
+        /// HTTP/1.1.
+        Http1 = "http/1.1",
+        /// HTTP/2, without asking first.
+        Http2 = "h2",
+        /// Either, as each connection agrees on (ALPN).
+        Auto = "auto",
+    }
+}
+
+edgekit_core::words! {
     /// A version of TLS.
     pub enum TlsVersion {
         /// TLS 1.2 and later.
@@ -410,10 +424,18 @@ static ADDRESS: Format = Format {
 
 static SEAT: Format = Format {
     name: "an address or a name with a port",
-    shape: "127.0.0.1:9000 or app.internal:9000 weight=3 priority=1",
+    shape: "127.0.0.1:9000 or app.internal:9000 weight=3 priority=1 zone=eu-1",
     pattern: "^[^ ]+:[0-9]{1,5}( .*)?$",
     numbers: false,
     read: |text| reading(Seat::parse(text).map(|seat| seat.to_string())),
+};
+
+static ZONE: Format = Format {
+    name: "the name of a zone",
+    shape: "eu-1",
+    pattern: "^[A-Za-z0-9._:/-]{1,64}$",
+    numbers: false,
+    read: |text| reading(Zone::parse(text).map(|zone| zone.to_string())),
 };
 
 static HASH_KEY: Format = Format {
@@ -536,6 +558,7 @@ text_type!(Passage, &PASSAGE, |text| Passage::parse(text).ok());
 text_type!(Who, &WHO, |text| Who::parse(text).ok());
 text_type!(Address, &ADDRESS, |text| Address::parse(text).ok());
 text_type!(Seat, &SEAT, |text| Seat::parse(text).ok());
+text_type!(Zone, &ZONE, |text| Zone::parse(text).ok());
 text_type!(HashKey, &HASH_KEY, |text| HashKey::parse(text).ok());
 text_type!(HostPattern, &HOST, |text| HostPattern::parse(text).ok());
 text_type!(PathPattern, &ROUTE_PATH, |text| PathPattern::parse(text).ok());

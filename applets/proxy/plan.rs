@@ -9,7 +9,7 @@ use std::sync::Arc;
 use edgekit_core::config::{Loaded, Named, Problem, Problems};
 use edgekit_core::{Error, text};
 
-use crate::config::{Config, Introduction, LogFormat, Preface, Protocol, Route, Spoken};
+use crate::config::{Config, Introduction, LogFormat, Preface, Route, Served, Spoken};
 use crate::health::Kind;
 use crate::route::clash;
 use crate::snapshot::{Address, Endpoint, Name, Resources, Seat};
@@ -34,6 +34,7 @@ pub(crate) fn resources(config: &Config) -> Resources {
         routes: shared(&config.route),
         clusters: shared(&config.cluster),
         endpoints: endpoints.collect(),
+        zone: config.zone.clone(),
         ..Resources::default()
     }
 }
@@ -72,10 +73,15 @@ pub(crate) fn checked(loaded: &Loaded) -> Result<Config, Problems> {
         }
     }
     for (name, cluster) in &config.cluster {
-        if cluster.health.kind == Some(Kind::Grpc) && cluster.protocol != Protocol::Http2 {
+        if cluster.health.kind == Some(Kind::Grpc) && cluster.protocol != Served::Http2 {
             let message = "checks of kind 'grpc' are HTTP/2, which this cluster does not speak";
             let problem = loaded.problem(&place("cluster", name, "health.kind"), message);
             problems.push(problem.hint("add protocol = \"h2\" to the cluster"));
+        }
+        if cluster.protocol == Served::Auto && !cluster.tls.enabled {
+            let message = "in the clear nothing is agreed on: there is no handshake";
+            let problem = loaded.problem(&place("cluster", name, "protocol"), message);
+            problems.push(problem.hint("add tls.enabled = true, or say which protocol"));
         }
         if cluster.health.service.is_some() && cluster.health.kind != Some(Kind::Grpc) {
             let message = "only checks of kind 'grpc' ask for a service";
@@ -442,6 +448,10 @@ mod tests {
             (
                 "[cluster.h]\nendpoints = [\"a:1\"]\noutlier.eject = \"6m\"\n",
                 "f.toml:7:9: the longest time left out is shorter",
+            ),
+            (
+                "[cluster.h]\nendpoints = [\"a:1\"]\nprotocol = \"auto\"\n",
+                "f.toml:7:1: in the clear nothing is agreed on",
             ),
             ("[cluster.x]\nendpoints = []\n", "cluster 'x' has no endpoints"),
             (

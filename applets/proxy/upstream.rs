@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use tokio::net::TcpSocket;
 
-use crate::config::Protocol;
+use crate::config::Served;
 use crate::http2;
 use crate::resilience::Permit;
-use crate::secure;
+use crate::secure::{self, Origination};
 use crate::snapshot::Cluster;
 use crate::wire::Stream;
 use crate::worker::Worker;
@@ -95,6 +95,8 @@ pub struct Kept {
     pub stream: Stream,
     /// Its place among the cluster's connections, where they are limited.
     pub permit: Option<Permit>,
+    /// How TLS was spoken when it was made: who else asks this endpoint may prove and believe other things.
+    pub tls: Option<Origination>,
 }
 
 impl Kept {
@@ -115,12 +117,13 @@ impl Drop for Waiter<'_> {
 }
 
 impl Pool {
-    /// A connection that still stands.
-    pub fn take(&self, endpoint: SocketAddr, now: Duration) -> Option<Kept> {
+    /// A connection that still stands, with `tls` as it is wanted.
+    pub fn take(&self, endpoint: SocketAddr, tls: &Option<Origination>, now: Duration) -> Option<Kept> {
         let mut idle = self.idle.borrow_mut();
         let waiting = idle.get_mut(&endpoint)?;
         // The one used last has its window open, and the others get a chance to age.
-        while let Some(Idle { mut kept, until }) = waiting.idle.pop() {
+        while let Some(at) = waiting.idle.iter().rposition(|idle| idle.kept.tls == *tls) {
+            let Idle { mut kept, until } = waiting.idle.remove(at);
             if until > now && kept.stream.is_quiet() {
                 return Some(kept);
             }
@@ -149,6 +152,16 @@ impl Pool {
         if waiting.idle.len() < most as usize {
             waiting.idle.push(Idle { kept, until });
         }
+    }
+
+    /// Notes that a connection to `endpoint` is not shared: each request needs one of its own.
+    pub fn unshared(&self, endpoint: SocketAddr) {
+        self.idle.borrow_mut().entry(endpoint).or_default().used = true;
+    }
+
+    /// True if connections to `endpoint` were not shared of late.
+    pub fn is_unshared(&self, endpoint: SocketAddr) -> bool {
+        self.idle.borrow().contains_key(&endpoint)
     }
 
     /// Notes that `endpoint` could not be connected to.
@@ -209,11 +222,11 @@ pub(crate) async fn connect(
     endpoint: SocketAddr,
 ) -> io::Result<Stream> {
     match cluster.settings.protocol {
-        Protocol::Http1 => make(worker, cluster, endpoint).await,
-        // Its connections are shared: this is a stream of one.
-        Protocol::Http2 => {
+        Served::Http1 => make(worker, cluster, endpoint).await,
+        // Its connections are shared: this is a stream of one, unless another protocol was agreed on.
+        Served::Http2 | Served::Auto => {
             let asked = http2::ask(worker, cluster, endpoint, || make(worker, cluster, endpoint));
-            Ok(Stream::Shared(Box::pin(asked).await?))
+            Box::pin(asked).await
         }
     }
 }

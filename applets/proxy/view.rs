@@ -75,6 +75,10 @@ fn one_cluster(cluster: &Cluster, state: Option<&ClusterState>, now: Duration) -
         "balance": cluster.settings.balance.word(),
         "endpoints": endpoints,
     });
+    if let Some(zone) = &cluster.zone {
+        value["zone"] = json!(zone.to_string());
+        value["stays"] = json!(state.and_then(ClusterState::stays));
+    }
     if let Some(state) = state {
         let breakers = &state.breakers;
         value["limits"] = json!({
@@ -94,6 +98,9 @@ fn one_endpoint(endpoint: &Endpoint, state: Option<&ClusterState>, now: Duration
         "weight": endpoint.weight,
         "priority": endpoint.priority,
     });
+    if let Some(zone) = &endpoint.zone {
+        value["zone"] = json!(zone.to_string());
+    }
     if let Some(known) = state.and_then(|state| state.known(endpoint.address)) {
         let ejected = known.ejected_until(now).map(|until| (until - now).as_secs_f64());
         value["health"] = json!(match ejected {
@@ -181,13 +188,20 @@ fn route_line(one: &Value) -> String {
 
 fn cluster_lines(one: &Value, ctx: &mut Ctx) -> Result<(), Error> {
     let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
-    writeln!(ctx.out()?, "{} ({})", text(one, "name"), text(one, "balance"))?;
+    let mut line = format!("{} ({})", text(one, "name"), text(one, "balance"));
+    if let Some(stays) = one["stays"].as_f64() {
+        line += &format!(", {:.0} % stay in zone {}", stays * 100.0, text(one, "zone"));
+    }
+    writeln!(ctx.out()?, "{line}")?;
     for endpoint in one["endpoints"].as_array().into_iter().flatten() {
         let mut line = format!("    {}", text(endpoint, "address"));
         for (key, plain) in [("weight", 1), ("priority", 0)] {
             if endpoint[key] != plain {
                 line += &format!(" {key}={}", endpoint[key]);
             }
+        }
+        if let Some(zone) = endpoint["zone"].as_str() {
+            line += &format!(" zone={zone}");
         }
         if let Some(health) = endpoint["health"].as_str() {
             line += &format!(" {health}, {} in flight", endpoint["in_flight"]);

@@ -91,6 +91,11 @@ impl Stream {
         matches!(self, Stream::Shared(asked) if asked.is_kept())
     }
 
+    /// Its two ends agreed on HTTP/2 in their handshake.
+    pub fn is_http2(&self) -> bool {
+        matches!(self, Stream::Client(session) if session.engine().alpn_protocol() == Some(b"h2"))
+    }
+
     /// The server says that it has done nothing with what was asked.
     pub fn was_refused(&self) -> bool {
         matches!(self, Stream::Shared(asked) if asked.was_refused())

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use edgekit_core::Clock;
 
-use super::daemon::{Client, Proxy};
+use super::daemon::{Client, Proxy, file};
 use super::origin::{Origin, PATIENCE, read_request};
 
 /// Says its number to every request; ill ones say 503.
@@ -194,4 +195,44 @@ fn a_running_proxy_shows_its_routes_and_clusters() {
     assert_eq!(json["endpoints"][0]["health"], "ejected");
     let json: serde_json::Value = serde_json::from_str(&say(&["routes", "--json"])).unwrap();
     assert_eq!((&json["name"], &json["does"]), (&"all".into(), &"app".into()));
+}
+
+/// A proxy in the zone 'here'.
+fn in_zone(list: &str, keys: &str) -> Proxy {
+    let cluster = format!("[cluster.app]\nendpoints = [{list}]\n{keys}\n");
+    Proxy::whole(&format!("zone = \"here\"\n{}", file(&format!("[route.all]\ncluster = \"app\"\n{cluster}"))))
+}
+
+#[test]
+fn requests_leave_their_zone_only_as_it_fails() {
+    let servers = Servers::new(4);
+    let list = servers.list(&[" zone=here", " zone=here", " zone=there", " zone=there"]);
+    let keys = "health = { kind = \"http\", interval = \"30ms\", ill_after = 1, well_after = 1 }";
+    let proxy = in_zone(&list, keys);
+    let mut client = proxy.client();
+    until_only(&mut client, &["0", "1"]);
+    servers.ill[0].store(true, Ordering::SeqCst);
+    until_only(&mut client, &["1", "2", "3"]);
+    // Half of it is well, and carries 1.4 times as much; 5 deviations are 46 of 400.
+    let counts = counts(&mut client, 400);
+    assert!((234..326).contains(&counts["1"]), "{counts:?}");
+    let mut command = std::process::Command::new(crate::harness::binary());
+    command.args(["proxy", "clusters"]).env("RUNTIME_DIRECTORY", proxy.scratch.path());
+    let shown = crate::harness::say(&mut command).ends(0).out;
+    assert!(shown.starts_with("app (round-robin), 70 % stay in zone here\n"), "{shown}");
+    assert!(shown.contains(" zone=here ill, ") && shown.contains(" zone=there well, "), "{shown}");
+    servers.ill[1].store(true, Ordering::SeqCst);
+    until_only(&mut client, &["2", "3"]);
+    servers.ill[0].store(false, Ordering::SeqCst);
+    servers.ill[1].store(false, Ordering::SeqCst);
+    until_only(&mut client, &["0", "1"]);
+}
+
+#[test]
+fn another_zone_helps_out_where_nobody_looked_before() {
+    let servers = Servers::new(1);
+    let nobody = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
+    let list = format!("\"{nobody} zone=here\", {}", servers.list(&[" zone=there"]));
+    let proxy = in_zone(&list, "");
+    assert_eq!(counts(&mut proxy.client(), 20), HashMap::from([("0".to_owned(), 20)]));
 }

@@ -155,7 +155,7 @@ impl Proxy {
     }
 }
 
-fn file(text: &str) -> String {
+pub(super) fn file(text: &str) -> String {
     format!("[listener.web]\naddress = \"127.0.0.1:0\"\n{text}")
 }
 

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use super::daemon::Proxy;
 use super::origin::{Origin, PATIENCE, find, read_head};
+use super::world::until;
+use crate::harness::Scratch;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(super) const DATA: u8 = 0;
@@ -277,6 +279,28 @@ fn a_client_that_does_not_read_is_not_read_for() {
     client.send(PING, 0, 0, &[7; 8]);
     client.frame(PING);
     assert_eq!(proxy.metric("edgekit_proxy_cancelled_total"), 1);
+}
+
+#[test]
+fn who_gives_up_is_in_the_log() {
+    let origin = Origin::new(|mut stream| {
+        if read_head(&mut stream, &mut Vec::new()).is_some() {
+            thread::sleep(PATIENCE);
+        }
+    });
+    let files = Scratch::new();
+    let path = files.join("access.log");
+    let to = format!("[cluster.app]\nendpoints = [\"{}\"]\n[route.all]\ncluster = \"app\"\n", origin.address);
+    let proxy = Proxy::with(&format!("{to}[access_log]\npath = {path:?}\n"));
+    let mut client = Client::of(proxy.address);
+    client.ask(1, "GET", "/long", &[], END_STREAM);
+    until("the server is asked", || origin.connections.load(Ordering::SeqCst) == 1);
+    client.send(RESET, 0, 1, &[0, 0, 0, 8]);
+    let lines = || std::fs::read_to_string(&path).unwrap_or_default();
+    until("it is in the log", || lines().contains('\n'));
+    let line = lines();
+    assert!(line.contains(" \"GET /long\" 0 0 ") && line.contains(" fault=cancelled "), "{line}");
+    assert!(proxy.metrics().contains("reason=\"cancelled\"} 1"), "{}", proxy.metrics());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `edgekit proxy`: the built binary between raw sockets.
 
 mod abuse;
+mod agreed;
 mod balancing;
 mod change;
 mod checks;

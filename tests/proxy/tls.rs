@@ -249,6 +249,30 @@ fn servers_are_verified_and_told_who_asks() {
 }
 
 #[test]
+fn a_connection_serves_the_cluster_it_was_made_for() {
+    let (ca, files) = (Authority::new(), Scratch::new());
+    let origin = secure_origin(ca.server(&ca.issue(&["a.internal", "b.internal"]), None));
+    let roots = write(&files, "roots.pem", &ca.pem());
+    let cluster = |name: &str| {
+        format!(
+            "[cluster.{name}]\nendpoints = [\"{}\"]\n\
+             tls = {{ enabled = true, server_name = \"{name}.internal\", roots = {roots:?} }}\n\
+             [route.{name}]\npath = \"/{name}\"\ncluster = \"{name}\"\n",
+            origin.address
+        )
+    };
+    let proxy = Proxy::with(&(cluster("a") + &cluster("b")));
+    let mut client = proxy.client();
+    for name in ["a", "b", "a", "b", "b", "a"] {
+        client.send(format!("GET /{name} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+        let (status, body) = client.answer();
+        assert!(status == 200 && body.starts_with(&format!("host={name}.internal ")), "{name}: {body}");
+    }
+    // One each, and none was closed for the other's sake.
+    assert_eq!(origin.connections.load(std::sync::atomic::Ordering::SeqCst), 2);
+}
+
+#[test]
 fn a_route_is_for_whom_it_says() {
     let (ca, clients) = (Authority::new(), Authority::new());
     let files = Scratch::new();

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::locality;
 use super::maglev::Maglev;
 use super::ring::Ring;
 use super::turns::Turns;
@@ -44,6 +45,16 @@ pub struct Members {
     table: Table,
     version: u64,
     until: Duration,
+    /// Those of other zones, where these are of the proxy's own.
+    beyond: Option<Box<Beyond>>,
+}
+
+/// Members of other zones.
+#[derive(Debug)]
+struct Beyond {
+    members: Members,
+    /// Requests whose number is above it are theirs.
+    stays: u64,
 }
 
 impl Members {
@@ -65,7 +76,28 @@ impl Members {
             config::Balance::Maglev => Table::Maglev(Maglev::new(&list)),
             _ => Table::None,
         };
-        Members { list: list.into(), table, version, until }
+        Members { list: list.into(), table, version, until, beyond: None }
+    }
+
+    /// The same, with `others` of other zones for all but a share of the requests.
+    pub fn with_others(mut self, others: Vec<Member>, kind: config::Balance, share: f64) -> Members {
+        let members = Members::new(others, kind, self.version, self.until);
+        self.beyond = Some(Box::new(Beyond { members, stays: locality::threshold(share) }));
+        self
+    }
+
+    /// The share of requests that stays in the proxy's zone; none if there is no choice of zones.
+    pub fn stays(&self) -> Option<f64> {
+        self.beyond.as_ref().map(|beyond| beyond.stays as f64 / u64::MAX as f64)
+    }
+
+    /// Whom a request asks first, and whom it asks if there is nobody left; `number` is drawn for it.
+    pub(super) fn zones(&self, number: impl FnOnce() -> u64) -> (&Members, Option<&Members>) {
+        match self.beyond.as_deref() {
+            None => (self, None),
+            Some(beyond) if number() <= beyond.stays => (self, Some(&beyond.members)),
+            Some(beyond) => (&beyond.members, Some(self)),
+        }
     }
 
     /// True if it may still be used.

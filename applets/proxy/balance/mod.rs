@@ -1,13 +1,14 @@
 //! Which endpoint of a cluster is next: one chooser a cluster and worker.
 //!
-//! Who may be chosen at all (health, priorities, slow start) is decided in `members.rs`, seldom, and
-//! shared by the workers; how one of them is chosen, each request, by the algorithms: `turns.rs`,
-//! `two.rs` (the less loaded of two), `ring.rs`, `maglev.rs`. Neighbours: `health` keeps what is known
+//! Who may be chosen at all (health, priorities, zones, slow start) is decided in `members.rs`, seldom,
+//! and shared by the workers; how one of them is chosen, each request, by the algorithms: `turns.rs`,
+//! `two.rs` (the less loaded of two), `ring.rs`, `maglev.rs`; `locality.rs` says how much stays near. Neighbours: `health` keeps what is known
 //! of each endpoint; `http1` asks here for every try.
 
 mod dice;
 mod hash;
 mod key;
+pub mod locality;
 mod maglev;
 mod members;
 mod ring;
@@ -85,6 +86,9 @@ pub struct Choice {
     pub state: Option<Arc<EndpointState>>,
 }
 
+/// What a key is mixed with to tell whether it stays in its zone: its place in a ring says nothing of it.
+const ZONES: u64 = 0xd6e8_feb8_6659_fd93;
+
 /// Chooses among the endpoints of one cluster, for one worker.
 #[derive(Debug)]
 pub struct Chooser {
@@ -140,6 +144,14 @@ impl Chooser {
             Some(members) if members.holds(state.version(), now) => members,
             _ => cached.insert(state.members(cluster, self.kind, now)),
         };
+        // A key that goes beyond its zone goes there every time.
+        let number = || asker.hash.map_or_else(|| self.dice.roll(), |hash| dice::mixed(hash ^ ZONES));
+        let (wanted, others) = members.zones(number);
+        self.among(wanted, asker, &spared).or_else(|| self.among(others?, asker, &spared))
+    }
+
+    /// One of these.
+    fn among(&self, members: &Members, asker: Pick, spared: &impl Fn(usize) -> bool) -> Option<Choice> {
         let count = members.list.len();
         let spared = |at: usize| members.list.get(at).is_none_or(|member| spared(member.at));
         let first = match count {

@@ -19,7 +19,12 @@ pub(crate) fn config(text: &str) -> Config {
 
 /// A cluster with these keys.
 pub(crate) fn cluster(keys: &str) -> Arc<Cluster> {
-    let snapshot = Snapshot::build(plan::resources(&config(&format!("[cluster.c]\n{keys}\n"))));
+    in_zone("", keys)
+}
+
+/// The same, of a proxy with these keys of its own.
+fn in_zone(own: &str, keys: &str) -> Arc<Cluster> {
+    let snapshot = Snapshot::build(plan::resources(&config(&format!("{own}\n[cluster.c]\n{keys}\n"))));
     snapshot.clusters[0].clone()
 }
 
@@ -192,6 +197,84 @@ fn the_second_choice_waits_for_the_first_to_fall() {
     assert_eq!(picks(&chooser, &cluster, 100, NOW), [0, 0, 100]);
     state.checked(&state.endpoint(cluster.endpoints[2].address, NOW), false, NOW);
     assert_eq!(picks(&chooser, &cluster, 100, NOW), [50, 50, 0]);
+}
+
+/// Two zones, four endpoints here and four there.
+fn zones(kind: &str) -> Arc<Cluster> {
+    let one = |number| format!("\"10.0.0.{number}:1 zone={}\"", if number <= 4 { "here" } else { "there" });
+    let list: Vec<String> = (1..=8).map(one).collect();
+    let keys = format!("endpoints = [{}]\nbalance = \"{kind}\"\nhealth.kind = \"tcp\"", list.join(", "));
+    in_zone("zone = \"here\"", &keys)
+}
+
+#[test]
+fn requests_stay_in_their_zone_as_far_as_it_carries_them() {
+    for kind in ["round-robin", "random", "least-request", "peak-ewma", "ring", "maglev"] {
+        let cluster = zones(kind);
+        let chooser = managed(&cluster, 1);
+        let state = chooser.state().unwrap().clone();
+        for (ill, wanted) in [(0, 1.0), (1, 1.0), (2, 0.7), (3, 0.35), (4, 0.0)] {
+            for at in 0..ill {
+                state.checked(&state.endpoint(cluster.endpoints[at].address, NOW), false, NOW);
+            }
+            let counts = picks(&chooser, &cluster, 20_000, NOW);
+            let near = counts[..4].iter().sum::<usize>() as f64 / 20_000.0;
+            assert!((near - wanted).abs() < 0.015, "{kind} {ill} {counts:?}");
+            assert_eq!(counts[..ill].iter().sum::<usize>(), 0, "{kind} {counts:?}");
+            assert!(wanted == 1.0 || counts[4..].iter().all(|count| *count > 500), "{kind} {counts:?}");
+            let stays = if ill < 4 { Some(wanted) } else { None };
+            assert_eq!(state.stays().map(|stays| (stays * 1e6).round() / 1e6), stays, "{kind}");
+        }
+    }
+}
+
+#[test]
+fn a_zone_helps_out_where_nobody_is_left() {
+    let cluster = zones("round-robin");
+    let chooser = managed(&cluster, 1);
+    // All of the zone were tried, or cannot be reached.
+    let chosen = chooser.pick(&cluster, Pick::default(), NOW, |at| at < 4).unwrap();
+    assert!(chosen.at >= 4);
+    // Nobody can be trusted to be well: zones count no more than health does.
+    let state = chooser.state().unwrap().clone();
+    for at in (0..8).filter(|at| *at != 4) {
+        state.checked(&state.endpoint(cluster.endpoints[at].address, NOW), false, NOW);
+    }
+    assert_eq!(picks(&chooser, &cluster, 800, NOW), [100; 8]);
+}
+
+#[test]
+fn a_key_keeps_its_zone_and_its_endpoint() {
+    for kind in ["ring", "maglev"] {
+        let cluster = zones(kind);
+        let chooser = managed(&cluster, 1);
+        let state = chooser.state().unwrap().clone();
+        let places = || -> Vec<usize> {
+            let place = |key| chooser.pick(&cluster, keyed(key), NOW, |_| false).unwrap().at;
+            (0..2000).map(place).collect()
+        };
+        let well = places();
+        for at in 0..2 {
+            state.checked(&state.endpoint(cluster.endpoints[at].address, NOW), false, NOW);
+        }
+        let half = places();
+        assert_eq!(half, places(), "{kind}");
+        // Who goes elsewhere are three in ten, and keys of endpoints that are ill.
+        let moved = well.iter().zip(&half).filter(|(well, half)| well != half && **well >= 2).count();
+        assert!(moved < 600, "{kind} {moved}");
+    }
+}
+
+#[test]
+fn zones_count_only_where_there_is_a_choice() {
+    let endpoints = "endpoints = [\"10.0.0.1:1 zone=a\", \"10.0.0.2:1 zone=b\"]";
+    assert!(!in_zone("", endpoints).is_managed, "the proxy stands nowhere");
+    assert!(!in_zone("zone = \"c\"", endpoints).is_managed, "nobody is near");
+    assert!(in_zone("zone = \"a\"", endpoints).is_managed);
+    // Priorities come first: who is near but a second choice waits.
+    let keys = "endpoints = [\"10.0.0.1:1 zone=b\", \"10.0.0.2:1 zone=a priority=1\"]";
+    let cluster = in_zone("zone = \"a\"", keys);
+    assert_eq!(picks(&managed(&cluster, 1), &cluster, 100, NOW), [100, 0]);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What the workers know of a cluster together, and who of it may be chosen.
 //!
 //! The first priority of which enough endpoints are well is asked. Where no priority has enough, all
-//! endpoints of the first are asked, ill or not: when nearly all look ill, it is rather we who see
-//! badly, and the few that look well could not carry the load.
+//! endpoints of the first are asked, ill or not and wherever they stand: when nearly all look ill, it is
+//! rather we who see badly, and the few that look well could not carry the load. Otherwise, those of the
+//! proxy's own zone are asked as far as they can carry it.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -12,10 +13,10 @@ use std::time::Duration;
 
 use super::endpoint::{EndpointState, Visit};
 use super::outlier::{self, Report};
-use crate::balance::{Member, Members};
+use crate::balance::{Member, Members, locality};
 use crate::config;
 use crate::resilience::Breakers;
-use crate::snapshot::{Cluster, Endpoint, Name};
+use crate::snapshot::{Cluster, Endpoint, Name, Zone};
 
 /// Weights of members are in thousandths, so that a warming one has a share between.
 const WHOLE: u32 = 1000;
@@ -40,7 +41,15 @@ pub struct ClusterState {
 struct Made {
     endpoints: Arc<[Endpoint]>,
     settings: Arc<config::Cluster>,
+    zone: Option<Zone>,
     members: Arc<Members>,
+}
+
+/// An endpoint, and whether it may be chosen.
+struct Candidate<'a> {
+    endpoint: &'a Endpoint,
+    is_well: bool,
+    member: Member,
 }
 
 impl ClusterState {
@@ -94,17 +103,25 @@ impl ClusterState {
     pub fn members(&self, cluster: &Cluster, kind: config::Balance, now: Duration) -> Arc<Members> {
         let version = self.version();
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Made { endpoints, settings, members }) = &*made
+        if let Some(Made { endpoints, settings, zone, members }) = &*made
             && Arc::ptr_eq(endpoints, &cluster.endpoints)
             && Arc::ptr_eq(settings, &cluster.settings)
+            && *zone == cluster.zone
             && members.holds(version, now)
         {
             return members.clone();
         }
         let members = Arc::new(self.choose(cluster, kind, version, now));
         let (endpoints, settings) = (cluster.endpoints.clone(), cluster.settings.clone());
-        *made = Some(Made { endpoints, settings, members: members.clone() });
+        *made = Some(Made { endpoints, settings, zone: cluster.zone.clone(), members: members.clone() });
         members
+    }
+
+    /// The share of requests that stays in the proxy's zone; none if there is no choice of zones, or was
+    /// none yet.
+    pub fn stays(&self) -> Option<f64> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.as_ref().and_then(|made| made.members.stays())
     }
 
     /// How many are left out, of how many.
@@ -117,7 +134,7 @@ impl ClusterState {
     fn choose(&self, cluster: &Cluster, kind: config::Balance, version: u64, now: Duration) -> Members {
         let settings = &cluster.settings;
         let mut until = Duration::MAX;
-        let mut all: Vec<(u8, bool, Member)> = Vec::with_capacity(cluster.endpoints.len());
+        let mut all: Vec<Candidate<'_>> = Vec::with_capacity(cluster.endpoints.len());
         for (at, endpoint) in cluster.endpoints.iter().enumerate() {
             let state = self.endpoint(endpoint.address, now);
             let ejected = state.ejected_until(now);
@@ -136,27 +153,41 @@ impl ClusterState {
             }
             let is_well = ejected.is_none() && !state.is_failing();
             let member = Member { at, address: endpoint.address, weight, state };
-            all.push((endpoint.priority, is_well, member));
+            all.push(Candidate { endpoint, is_well, member });
         }
         // Those that are gone from the cluster are forgotten.
         self.endpoints().retain(|_, state| Arc::strong_count(state) > 1);
-        let mut priorities: Vec<u8> = all.iter().map(|(priority, ..)| *priority).collect();
+        let mut priorities: Vec<u8> = all.iter().map(|one| one.endpoint.priority).collect();
         edgekit_core::sort::natural(&mut priorities);
         priorities.dedup();
         let enough = |wanted: &u8| {
-            let of = all.iter().filter(|(priority, ..)| priority == wanted);
+            let of = all.iter().filter(|one| one.endpoint.priority == *wanted);
             let (well, count) =
-                of.fold((0, 0), |(well, count), (_, is_well, _)| (well + usize::from(*is_well), count + 1));
+                of.fold((0, 0), |(well, count), one| (well + usize::from(one.is_well), count + 1));
             well > 0 && settings.panic.reached(well, count)
         };
-        let level = priorities.iter().copied().find(enough);
-        let first = priorities.first().copied().unwrap_or(0);
-        let is_in = |(priority, is_well, _): &(u8, bool, Member)| match level {
-            Some(level) => *priority == level && *is_well,
-            None => *priority == first,
+        let Some(level) = priorities.iter().copied().find(enough) else {
+            let first = priorities.first().copied().unwrap_or(0);
+            let all = all.into_iter().filter(|one| one.endpoint.priority == first);
+            return Members::new(all.map(|one| one.member).collect(), kind, version, until);
         };
-        let list = all.into_iter().filter(is_in).map(|(.., member)| member).collect();
-        Members::new(list, kind, version, until)
+        all.retain(|one| one.endpoint.priority == level);
+        let (near, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| cluster.is_near(one.endpoint));
+        let weigh = |those: &[Candidate<'_>], ill: bool| -> u64 {
+            let counted = those.iter().filter(|one| ill || one.is_well);
+            counted.map(|one| u64::from(one.endpoint.weight)).sum()
+        };
+        let share = locality::share(weigh(&near, false), weigh(&near, true));
+        let well = |those: Vec<Candidate<'_>>| -> Vec<Member> {
+            those.into_iter().filter(|one| one.is_well).map(|one| one.member).collect()
+        };
+        let (near, others) = (well(near), well(others));
+        let members = |list| Members::new(list, kind, version, until);
+        match (near.is_empty(), others.is_empty()) {
+            (true, _) => members(others),
+            (false, true) => members(near),
+            (false, false) => members(near).with_others(others, kind, share),
+        }
     }
 
     fn learnt(&self) {

@@ -14,13 +14,13 @@ use super::asker::Asker;
 use super::fault::Fault;
 use super::session::Session;
 use crate::balance::{Choice, Chooser, Pick, Tried};
-use crate::config::Protocol;
+use crate::config::Served;
 use crate::health::{ClusterState, Report, Visit};
 use crate::resilience::{Budget, Means, Permit, Retry};
 use crate::route::Route;
 use crate::snapshot::{Cluster, Listener};
 use crate::upstream::{self, Kept};
-use crate::wire::Stream;
+use crate::wire::{Stream, Wire as _};
 
 /// Endpoints that are tried when connections cannot be made.
 const TRIES: usize = 3;
@@ -108,7 +108,7 @@ impl<W: Asker> Session<'_, W> {
             let Some(endpoint) = address(at) else { break };
             tried.add(at);
             let visit = state.map(|state| Visit::new(state, now));
-            if may_be_kept && let Some(kept) = worker.pool.take(endpoint, now) {
+            if may_be_kept && let Some(kept) = worker.pool.take(endpoint, &cluster.tls, now) {
                 return Ok(self.kept(kept, endpoint, visit));
             }
             let permit = match cluster.settings.limits.max_connections {
@@ -127,6 +127,8 @@ impl<W: Asker> Session<'_, W> {
                     // A stream of a shared connection may be one of many.
                     let (is_kept, cells) = (stream.is_kept(), worker.cells());
                     if is_kept { &cells.reuses } else { &cells.connects }.add(1);
+                    // A stream takes no place, whatever it was looked for with.
+                    let permit = permit.filter(|_| !stream.frames());
                     return Ok(Server { stream, endpoint, is_kept, visit, permit });
                 }
                 None => {
@@ -168,7 +170,7 @@ impl<W: Asker> Session<'_, W> {
     /// A place for one more connection of `most`, once there is one.
     async fn place(&self, way: &Way<'_>, most: u32, endpoint: SocketAddr) -> Result<Place, Fault> {
         let limits = &way.cluster.settings.limits;
-        if way.cluster.settings.protocol == Protocol::Http2 {
+        if way.cluster.settings.protocol == Served::Http2 {
             // Streams are limited as requests are; their connections by what servers allow.
             return Ok(Place::New(None));
         }
@@ -184,11 +186,12 @@ impl<W: Asker> Session<'_, W> {
         self.worker.timers.arm(self.timer, now, patience);
         // Connections of ours that idle elsewhere make room; other workers' do within a second.
         self.worker.pool.release();
-        self.wait_for_place(state, most, endpoint).await
+        self.wait_for_place(way, state, most, endpoint).await
     }
 
     async fn wait_for_place(
         &self,
+        way: &Way<'_>,
         state: &Arc<ClusterState>,
         most: u32,
         endpoint: SocketAddr,
@@ -197,7 +200,8 @@ impl<W: Asker> Session<'_, W> {
             let mut freed = pin!(state.breakers.freed.notified());
             // From here on nothing that is freed is missed.
             freed.as_mut().enable();
-            if let Some(kept) = self.worker.pool.take(endpoint, self.worker.timers.recent()) {
+            let now = self.worker.timers.recent();
+            if let Some(kept) = self.worker.pool.take(endpoint, &way.cluster.tls, now) {
                 return Ok(Place::Kept(kept));
             }
             if let Some(permit) = Permit::new(state, |breakers| &breakers.connections, most) {

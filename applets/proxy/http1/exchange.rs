@@ -7,10 +7,9 @@ use std::time::Duration;
 use super::asker::Asker;
 use super::dial::{Server, Way};
 use super::fault::Fault;
-use super::field::Scan;
 use super::pump::Broken;
 use super::request::BodyKind;
-use super::response::ResponseHead;
+use super::response::{ResponseHead, ResponseReader};
 use super::session::{Asked, Next, Outcome, Session};
 use super::write::Ending;
 use crate::health::Report;
@@ -97,19 +96,12 @@ impl<W: Asker> Session<'_, W> {
     ) -> Result<(Server, ResponseHead, Upload), (Option<Why>, Fault)> {
         let refused = |fault| (matches!(fault, Fault::Connect).then_some(Why::Connect), fault);
         let mut server = self.dial(way, &mut tries.tried, began, true).await.map_err(refused)?;
+        self.frame(&server, asked);
         let (mut upload, mut retried) = (Upload::Runs, false);
         loop {
             let answer = self.await_answer(&mut server, way, asked, began, tries, &mut upload).await;
             match answer {
-                Ok(length) => {
-                    let head = match self.read_answer(length, asked) {
-                        Ok(head) => head,
-                        Err(fault) => {
-                            let now = self.worker.timers.now();
-                            self.told(way, server.visit.as_ref(), Report::Lost, now);
-                            return Err((None, fault));
-                        }
-                    };
+                Ok(head) => {
                     if head.status >= 200 || head.status == 101 {
                         if server.visit.is_some() {
                             let now = self.worker.timers.now();
@@ -130,6 +122,7 @@ impl<W: Asker> Session<'_, W> {
                     drop(server);
                     let now = self.worker.timers.now();
                     server = self.dial(way, &mut tries.tried, now, false).await.map_err(refused)?;
+                    self.frame(&server, asked);
                 }
                 Err(lost) => {
                     let (why, fault) = match lost {
@@ -146,6 +139,12 @@ impl<W: Asker> Session<'_, W> {
         }
     }
 
+    /// Has the body framed as the connection wants it.
+    fn frame(&mut self, server: &Server, asked: Asked) {
+        let is_open = matches!(asked.body, BodyKind::Chunked | BodyKind::UntilEnd);
+        self.exchange.up.send_in_chunks(is_open && !server.stream.frames());
+    }
+
     fn may_ask_again(&self, server: &Server, asked: Asked) -> bool {
         server.is_kept && self.may_repeat(asked) || server.stream.was_refused() && self.exchange.up.is_fresh()
     }
@@ -155,7 +154,7 @@ impl<W: Asker> Session<'_, W> {
         !up.out.has_begun() && up.is_fresh() || asked.is_idempotent && asked.body == BodyKind::Empty
     }
 
-    /// Sends the request until the head of an answer is there; gives its length.
+    /// Sends the request until the head of an answer is there.
     async fn await_answer(
         &mut self,
         server: &mut Server,
@@ -164,7 +163,7 @@ impl<W: Asker> Session<'_, W> {
         began: Duration,
         tries: &Tries<'_>,
         upload: &mut Upload,
-    ) -> Result<usize, Lost> {
+    ) -> Result<ResponseHead, Lost> {
         let (worker, timer) = (self.worker, self.timer);
         let (answers, stalls) = (way.cluster.settings.response_timeout, way.listener.settings.stall_timeout);
         // A try is over when its own time is, or that of the whole request.
@@ -174,7 +173,7 @@ impl<W: Asker> Session<'_, W> {
         let begins = if has_body { worker.timers.now() } else { began };
         let patience = if has_body && *upload == Upload::Runs { stalls } else { answers };
         worker.timers.arm(timer, begins, patience.min(whole.saturating_sub(begins)));
-        let mut scan = Scan::default();
+        let mut reader = ResponseReader::default();
         poll_fn(|context| {
             if *upload == Upload::Runs {
                 self.upload(context, &mut server.stream, upload).map_err(Lost::Client)?;
@@ -184,10 +183,13 @@ impl<W: Asker> Session<'_, W> {
                     worker.timers.arm(timer, now, patience.min(whole.saturating_sub(now)));
                 }
             }
-            let answer = &mut self.exchange.answer;
+            let Exchange { answer, fields, .. } = &mut *self.exchange;
             loop {
-                match scan.end(answer.filled()) {
-                    Ok(Some(length)) => return Poll::Ready(Ok(length)),
+                match reader.read(answer.filled(), fields, asked.is_head) {
+                    // Nobody goes over to another protocol unasked.
+                    Ok(Some(head)) if head.status != 101 || asked.upgrades => {
+                        return Poll::Ready(Ok(head));
+                    }
                     Ok(None) if !answer.is_full() => {}
                     _ => return Poll::Ready(Err(Lost::Fault(Fault::BadAnswer))),
                 }
@@ -228,13 +230,6 @@ impl<W: Asker> Session<'_, W> {
             Poll::Ready(Err(Broken::Framing(fault))) => return Err(fault),
         }
         Ok(())
-    }
-
-    fn read_answer(&mut self, length: usize, asked: Asked) -> Result<ResponseHead, Fault> {
-        let Exchange { answer, fields, .. } = &mut *self.exchange;
-        let head = ResponseHead::parse(&answer.filled()[..length], fields, asked.is_head)?;
-        // Nobody goes over to another protocol unasked.
-        if head.status == 101 && !asked.upgrades { Err(Fault::BadAnswer) } else { Ok(head) }
     }
 
     /// Passes 100 and 103 on; HTTP/1.0 does not know them.
@@ -369,7 +364,7 @@ impl<W: Asker> Session<'_, W> {
         }
         if head.keep_alive && upload == Upload::Done && self.exchange.answer.is_empty() {
             let settings = &way.cluster.settings;
-            let kept = Kept { stream: server.stream, permit: server.permit };
+            let kept = Kept { stream: server.stream, permit: server.permit, tls: way.cluster.tls.clone() };
             worker.pool.put(server.endpoint, kept, ended + settings.idle_timeout, settings.max_idle);
         }
         let next = match keeps {

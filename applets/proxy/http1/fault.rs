@@ -71,11 +71,13 @@ pub enum Fault {
     HookAnswer,
     /// The route is past its budget, and this was one of those it does not take then.
     Budget,
+    /// The client reset its stream: nobody waits for an answer.
+    Cancelled,
 }
 
 impl Fault {
     /// All of them, in the order of the counters.
-    pub const ALL: [Fault; 34] = [
+    pub const ALL: [Fault; 35] = [
         Fault::BareLf,
         Fault::Syntax,
         Fault::Target,
@@ -110,6 +112,7 @@ impl Fault {
         Fault::Hook,
         Fault::HookAnswer,
         Fault::Budget,
+        Fault::Cancelled,
     ];
 
     /// The label of the counter.
@@ -149,6 +152,7 @@ impl Fault {
             Fault::Hook => "hook",
             Fault::HookAnswer => "hook_answer",
             Fault::Budget => "budget",
+            Fault::Cancelled => "cancelled",
         }
     }
 

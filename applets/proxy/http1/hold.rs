@@ -16,7 +16,7 @@ use super::request::{BodyKind, RequestHead};
 use super::session::Session;
 use super::trailers;
 use crate::buffer::Buffer;
-use crate::config::Protocol;
+use crate::config::Served;
 use crate::resilience::{ShedPermit, Shedder};
 use crate::traces::Trace;
 use crate::wire::Wire;
@@ -107,7 +107,12 @@ impl<W: Asker> Session<'_, W> {
     /// is never waited for: who streams may wait for an answer to what it has said so far.
     async fn keep_stream(&mut self, way: &Way<'_>, body: BodyKind) -> Result<bool, Fault> {
         let limit = way.listener.settings.max_body.map_or(KEPT_BODY, |size| size.0.min(KEPT_BODY));
-        let chunked = way.cluster.settings.protocol != Protocol::Http2;
+        let chunked = match way.cluster.settings.protocol {
+            Served::Http1 => true,
+            Served::Http2 => false,
+            // How it would be framed is known with the connection.
+            Served::Auto => return Ok(false),
+        };
         let Exchange { inbound, up, .. } = &mut *self.exchange;
         let (mut copy, mut trailers) = (Vec::new(), Vec::new());
         let (read, payload) = if body == BodyKind::Chunked {

@@ -1,7 +1,7 @@
 //! HTTP/1.1, both sides: the hot path.
 //!
 //! A request's way: `mod.rs` waits for bytes without a buffer, `session.rs` reads the head
-//! (`field.rs`, `request.rs`), asks the router, writes the head anew (`write.rs`) and gets a
+//! (`line.rs`, `scan.rs`, `request.rs`), asks the router, writes the head anew (`write.rs`) and gets a
 //! accepted; `exchange.rs` carries the body up (`pump.rs`, `chunked.rs`, `trailers.rs`) while it waits for the
 //! answer (`response.rs`), and the answer down. Whatever two readers could understand differently is
 //! refused with a counted reason (`fault.rs`). `tunnel.rs` is what is left after an upgrade.
@@ -13,11 +13,13 @@ mod exchange;
 mod fault;
 mod field;
 mod hold;
+mod line;
 mod outgoing;
 mod pump;
 mod request;
 mod response;
 mod rewrite;
+mod scan;
 mod session;
 mod trailers;
 pub(crate) mod tunnel;
@@ -34,13 +36,13 @@ use std::time::Duration;
 pub use asker::{Asker, Own};
 pub use chunked::{Chunked, Decoded};
 pub use fault::Fault;
-pub(crate) use field::is_token;
-pub use field::{Field, Known, Lines, MAX_FIELDS, Scan, Span};
+pub use field::{Field, Known, Lines, MAX_FIELDS, Span};
 pub(crate) use field::{nominated, number};
 pub use pump::Pump;
 pub(crate) use request::host_fits;
-pub use request::{BodyKind, RequestHead};
-pub use response::ResponseHead;
+pub use request::{BodyKind, RequestHead, RequestReader};
+pub use response::{ResponseHead, ResponseReader};
+pub(crate) use scan::is_token;
 pub(crate) use write::digits;
 pub use write::{Ending, decimal};
 

@@ -94,6 +94,11 @@ impl Pump {
         self.trails = false;
     }
 
+    /// Sends what is to come of the body in chunks, or as it is; trailers only follow chunks.
+    pub fn send_in_chunks(&mut self, chunked_out: bool) {
+        (self.chunked_out, self.trails) = (chunked_out, chunked_out);
+    }
+
     /// Lets trailers follow, should the message go out in chunks.
     pub fn let_trail(&mut self, trails: bool) {
         self.trails = trails && self.chunked_out;

@@ -1,11 +1,12 @@
 //! The head of an answer, read as strictly as that of a request: a server that two readers could
 //! understand differently is answered for with 502.
 
-use std::mem::MaybeUninit;
-
 use super::fault::Fault;
-use super::field::{self, Field, Framing, MAX_FIELDS, Span};
+use super::field::{Field, Span};
+use super::line::Progress;
 use super::request::BodyKind;
+use super::scan;
+use crate::buffer;
 
 /// An answer's head; its pieces are in the bytes it was read from.
 #[derive(Clone, Copy, Debug)]
@@ -26,29 +27,49 @@ pub struct ResponseHead {
     pub nominates: bool,
 }
 
-impl ResponseHead {
-    /// Reads a whole head. `to_head` says that the request was HEAD.
+/// What the first line says.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    status: u16,
+    reason: Span,
+    minor: u8,
+}
+
+/// An answer's head as it arrives.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct ResponseReader {
+    start: Option<Start>,
+    progress: Progress,
+}
+
+impl ResponseReader {
+    /// Reads what is there of a head, more of it with each call; gives it once it is whole. `fields` is
+    /// filled, and must be the same at each call. `to_head` says that the request was HEAD.
     ///
     /// # Errors
-    /// [`Fault::BadAnswer`].
-    pub fn parse(bytes: &[u8], fields: &mut Vec<Field>, to_head: bool) -> Result<ResponseHead, Fault> {
-        let mut headers = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-        let mut response = httparse::Response::new(&mut []);
-        let config = httparse::ParserConfig::default();
-        match config.parse_response_with_uninit_headers(&mut response, bytes, &mut headers) {
-            Ok(httparse::Status::Complete(length)) if length == bytes.len() => {}
-            _ => return Err(Fault::BadAnswer),
-        }
-        let (Some(status), Some(minor)) = (response.code, response.version) else {
-            return Err(Fault::BadAnswer);
+    /// [`Fault::BadAnswer`], as soon as no more bytes could make it right.
+    pub fn read(
+        &mut self,
+        bytes: &[u8],
+        fields: &mut Vec<Field>,
+        to_head: bool,
+    ) -> Result<Option<ResponseHead>, Fault> {
+        let bad = |_| Fault::BadAnswer;
+        let start = match self.start {
+            Some(start) => start,
+            None => match self.progress.first(bytes, start).map_err(bad)? {
+                Some(start) => *self.start.insert(start),
+                None => return Ok(None),
+            },
         };
-        if !(100..=599).contains(&status) {
-            return Err(Fault::BadAnswer);
-        }
-        let reason = Span::of_piece(bytes, response.reason.unwrap_or_default().as_bytes());
-        field::note(bytes, response.headers, fields);
-        let framing = Framing::read(bytes, fields, minor).map_err(|_| Fault::BadAnswer)?;
-        let body = match (status, framing.chunked, framing.length) {
+        let whole = self.progress.fields(bytes, fields, start.minor).map_err(bad)?;
+        Ok(whole.map(|length| self.head(&start, length, to_head)))
+    }
+
+    /// Puts together what was read.
+    fn head(&self, start: &Start, length: usize, to_head: bool) -> ResponseHead {
+        let notes = &self.progress.notes;
+        let body = match (start.status, notes.chunked, notes.length) {
             _ if to_head => BodyKind::Empty,
             (100..=199 | 204 | 304, ..) => BodyKind::Empty,
             (_, true, _) => BodyKind::Chunked,
@@ -56,17 +77,57 @@ impl ResponseHead {
             (_, false, Some(length)) => BodyKind::Length(length),
             (_, false, None) => BodyKind::UntilEnd,
         };
-        let keep_alive = !framing.close && (minor > 0 || framing.keep_alive) && body != BodyKind::UntilEnd;
-        Ok(ResponseHead {
-            length: bytes.len(),
-            status,
-            reason: if response.reason.is_some() { reason } else { Span::default() },
+        ResponseHead {
+            length,
+            status: start.status,
+            reason: start.reason,
             body,
-            content_length: framing.length,
-            keep_alive,
-            nominates: framing.nominates,
-        })
+            content_length: notes.length,
+            keep_alive: notes.keeps(start.minor) && body != BodyKind::UntilEnd,
+            nominates: notes.nominates,
+        }
     }
+}
+
+impl ResponseHead {
+    /// Reads a whole head. `to_head` says that the request was HEAD.
+    ///
+    /// # Errors
+    /// [`Fault::BadAnswer`].
+    pub fn parse(bytes: &[u8], fields: &mut Vec<Field>, to_head: bool) -> Result<ResponseHead, Fault> {
+        if bytes.len() > buffer::CAPACITY {
+            return Err(Fault::BadAnswer);
+        }
+        match ResponseReader::default().read(bytes, fields, to_head)? {
+            Some(head) if head.length == bytes.len() => Ok(head),
+            _ => Err(Fault::BadAnswer),
+        }
+    }
+}
+
+/// Reads the first line; gives its length too. Words after the status need not be there (RFC 9112 §4),
+/// and are left out where they are no ASCII.
+fn start(bytes: &[u8]) -> Result<(Start, usize), Fault> {
+    let minor = match bytes.get(..9) {
+        Some(b"HTTP/1.1 ") => 1,
+        Some(b"HTTP/1.0 ") => 0,
+        _ => return Err(Fault::BadAnswer),
+    };
+    let status = match bytes.get(9..12) {
+        Some(&[first @ b'1'..=b'5', second @ b'0'..=b'9', third @ b'0'..=b'9']) => {
+            u16::from(first - b'0') * 100 + u16::from(second - b'0') * 10 + u16::from(third - b'0')
+        }
+        _ => return Err(Fault::BadAnswer),
+    };
+    let (from, to) = match bytes.get(12) {
+        Some(b' ') => (13, 13 + scan::value(&bytes[13..])),
+        _ => (12, 12),
+    };
+    if bytes.get(to..to + 2) != Some(b"\r\n") {
+        return Err(Fault::BadAnswer);
+    }
+    let reason = if bytes[from..to].is_ascii() { Span::new(from, to) } else { Span::default() };
+    Ok((Start { status, reason, minor }, to + 2))
 }
 
 #[cfg(test)]

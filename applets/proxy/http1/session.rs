@@ -12,12 +12,12 @@ use std::time::Duration;
 use super::asker::{Asker, Own};
 use super::dial::Way;
 use super::fault::Fault;
-use super::field::{Scan, Span};
-use super::request::{self, BodyKind, RequestHead};
+use super::field::Span;
+use super::request::{self, BodyKind, RequestHead, RequestReader};
 use super::response::ResponseHead;
 use super::rewrite;
 use super::write::{self, Client, Ending};
-use crate::config::{Protocol, Spoken};
+use crate::config::Spoken;
 use crate::judge::{Head, Point, Request, Response, Ruling};
 use crate::log::Line;
 use crate::mirror;
@@ -118,6 +118,14 @@ impl<'a, W: Asker> Session<'a, W> {
     /// Answers a request whose head was refused before it became one.
     pub(crate) async fn refused(&mut self, fault: Fault, began: Duration) -> Next {
         self.refuse(fault, Asked::nothing(began), None).await
+    }
+
+    /// Notes that nobody waits for the answer any more.
+    pub(crate) fn cancelled(&self, began: Duration) {
+        self.worker.timers.now();
+        self.worker.shared.stats.fault(self.worker.index, Fault::Cancelled);
+        let outcome = Outcome { fault: Some(Fault::Cancelled), ..Outcome::default() };
+        self.log(Asked::nothing(began), &outcome, "");
     }
 
     /// Answers until nothing more is in the buffer.
@@ -366,22 +374,21 @@ impl<'a, W: Asker> Session<'a, W> {
         let Exchange { inbound, fields, .. } = &mut *self.exchange;
         let (worker, timer) = (self.worker, self.timer);
         let most = usize::try_from(listener.settings.max_head.0).unwrap_or(usize::MAX);
-        let mut scan = Scan::default();
+        let mut reader = RequestReader::default();
         let mut waits = false;
         loop {
-            // One empty line before a request is forgiven (RFC 9112 §2.2), where nothing was scanned.
-            if scan.first_line().is_none() && inbound.filled().starts_with(b"\r\n") {
+            // Empty lines before a request are forgiven (RFC 9112 §2.2).
+            while reader.first_line().is_none() && inbound.filled().starts_with(b"\r\n") {
                 inbound.consume(2);
-                scan = Scan::default();
+                reader = RequestReader::default();
             }
-            if let Some(length) = scan.end(inbound.filled())? {
-                if length > most {
-                    return Err(too_long(&scan, most));
+            match reader.read(inbound.filled(), fields)? {
+                Some(head) if head.length > most => return Err(too_long(&reader, most)),
+                Some(head) => return Ok(Some(head)),
+                None if inbound.filled().len() >= most || inbound.is_full() => {
+                    return Err(too_long(&reader, most));
                 }
-                return RequestHead::parse(&inbound.filled()[..length], fields).map(Some);
-            }
-            if inbound.filled().len() >= most || inbound.is_full() {
-                return Err(too_long(&scan, most));
+                None => {}
             }
             if !waits && !inbound.is_empty() {
                 waits = true;
@@ -517,10 +524,8 @@ impl<'a, W: Asker> Session<'a, W> {
         if kept {
             asked.body = BodyKind::Empty;
         }
-        let chunked = matches!(asked.body, BodyKind::Chunked | BodyKind::UntilEnd)
-            && cluster.settings.protocol != Protocol::Http2;
-        self.exchange.up.start(asked.body, chunked, limit);
-        self.exchange.up.let_trail(true);
+        // Whether it goes in chunks is known with the connection.
+        self.exchange.up.start(asked.body, false, limit);
         let (status, next) = match self.carry(&way, asked).await {
             Ok((outcome, next)) => {
                 self.count(asked, &outcome, Some((route, stats)));
@@ -662,15 +667,8 @@ impl<'a, W: Asker> Session<'a, W> {
         if !sink.is_on() && judge.is_none() && !is_told {
             return;
         }
-        let mut text = [0; 64];
-        let endpoint = outcome.endpoint.map_or(0, |endpoint| {
-            use std::io::Write;
-            let mut left = &mut text[..];
-            // The longest address has 58 letters.
-            let _fits = write!(left, "{endpoint}");
-            let left = left.len();
-            text.len() - left
-        });
+        let mut room = [0; 64];
+        let endpoint = outcome.endpoint.map_or(&[][..], |endpoint| write::address(&mut room, endpoint));
         let identity = self.peer.certificate().map(ClientCertificate::identity).unwrap_or_default();
         let line = Line {
             client: &self.peer.text,
@@ -680,7 +678,7 @@ impl<'a, W: Asker> Session<'a, W> {
             sent: outcome.sent,
             took: self.worker.timers.recent().saturating_sub(asked.began),
             route,
-            endpoint: &text[..endpoint],
+            endpoint,
             fault: outcome.fault.map_or("", Fault::word),
             trace: self.exchange.trace.as_ref(),
         };
@@ -711,8 +709,8 @@ fn retry_after(seconds: u32, line: &mut [u8; 32]) -> &[u8] {
 }
 
 /// Which part of a head that is longer than `most` is to blame.
-fn too_long(scan: &Scan, most: usize) -> Fault {
-    match scan.first_line() {
+fn too_long(reader: &RequestReader, most: usize) -> Fault {
+    match reader.first_line() {
         Some(line) if line <= most => Fault::HeadTooLong,
         _ => Fault::TargetTooLong,
     }

@@ -4,7 +4,8 @@
 //! a request, proves who asks, or says what the body is, is not believed that late (RFC 9110 §6.5.1) and
 //! goes no further. `pump.rs` asks; `chunked.rs` brings the text of HTTP/1.1, HTTP/2 its fields.
 
-use super::field::{Field, Known, Lines, Span, is_token};
+use super::field::{Field, Known, Lines, Span};
+use super::scan::is_token;
 
 /// Fields that mean nothing good behind a body, beside those the proxy has something to do with.
 const REFUSED: [&[u8]; 38] = [

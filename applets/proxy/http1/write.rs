@@ -1,5 +1,8 @@
 //! Heads as they are sent on: whole lines appended to a buffer that is kept, nothing allocated.
 
+use std::io::Write;
+use std::net::SocketAddr;
+
 use super::asker::Own;
 use super::fault::reason;
 use super::field::{Field, Known, nominated};
@@ -243,6 +246,28 @@ pub(crate) fn digits(mut number: u64, room: &mut [u8; 20]) -> &[u8] {
     }
 }
 
+/// An address with its port. Those of IPv4 are put by hand, as every line of the access log has one.
+pub(super) fn address(room: &mut [u8; 64], address: SocketAddr) -> &[u8] {
+    let mut left = &mut room[..];
+    // The longest address has 58 letters.
+    let _fits = match address {
+        SocketAddr::V6(_) => write!(left, "{address}"),
+        SocketAddr::V4(address) => {
+            let [a, b, c, d] = address.ip().octets();
+            let numbers = [(b'.', a), (b'.', b), (b'.', c), (b':', d)];
+            numbers
+                .iter()
+                .try_for_each(|(after, number)| {
+                    left.write_all(digits(u64::from(*number), &mut [0; 20]))?;
+                    left.write_all(&[*after])
+                })
+                .and_then(|()| left.write_all(digits(u64::from(address.port()), &mut [0; 20])))
+        }
+    };
+    let left = left.len();
+    &room[..room.len() - left]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,6 +343,14 @@ mod tests {
         response(&mut out, head.as_bytes(), &parsed, &fields, &NONE(), true, ending);
         let wanted = "HTTP/1.1 200 Fine\r\nServer: s\r\nX-A: b\r\ntransfer-encoding: chunked\r\nconnection: keep-alive\r\n\r\n";
         assert_eq!(String::from_utf8(out).unwrap(), wanted);
+    }
+
+    #[test]
+    fn addresses() {
+        for text in ["0.0.0.0:0", "127.0.0.1:8080", "255.255.255.255:65535", "[::1]:80", "[fe80::1%4]:1"] {
+            let told: SocketAddr = text.parse().unwrap();
+            assert_eq!(std::str::from_utf8(address(&mut [0; 64], told)).unwrap(), text);
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! To the exchange above it a stream is a connection of its own that is asked once: it takes a head
 //! as text and gives one back (`asked.rs`), so that retries, time-outs and edits are the same as for
 //! HTTP/1.1. A connection is driven by a task; it is found by cluster and endpoint, and taken for new
-//! streams while the server allows more and does not leave.
+//! streams while the server allows more and does not leave. Where the handshake decides, one that agreed
+//! on HTTP/1.1 goes to whoever made it, and nobody waits for the next one to be made.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use super::frame::Code;
 use super::io::{self as bytes, Turn};
 use super::stream::{Handle, Link};
 use crate::buffer::CAPACITY;
+use crate::config::Served;
 use crate::secure::Origination;
 use crate::snapshot::{Cluster, Name};
 use crate::wire::{Stream, Wire as _};
@@ -62,7 +64,8 @@ enum Found {
 }
 
 impl Links {
-    fn find(&self, key: &(Name, SocketAddr), tls: &Option<Origination>, waker: &Waker) -> Found {
+    /// A place on a connection. `alone` says that none is worth waiting for.
+    fn find(&self, key: &(Name, SocketAddr), tls: &Option<Origination>, alone: bool, waker: &Waker) -> Found {
         let mut all = self.by_endpoint.borrow_mut();
         let shared = match all.get_mut(key) {
             Some(shared) => shared,
@@ -73,6 +76,9 @@ impl Links {
             if let Some(place) = place {
                 return Found::Stream(Handle::new(link.clone(), place));
             }
+        }
+        if alone {
+            return Found::Make;
         }
         if shared.is_connecting {
             if !shared.waiting.iter().any(|one| one.will_wake(waker)) {
@@ -91,16 +97,22 @@ impl Links {
             shared.links.extend(made);
             std::mem::take(&mut shared.waiting).into_iter().for_each(Waker::wake);
         }
+        self.tidy(key);
+    }
+
+    /// Forgets an endpoint without connections.
+    fn tidy(&self, key: &(Name, SocketAddr)) {
+        let mut all = self.by_endpoint.borrow_mut();
+        if all.get(key).is_some_and(|shared| shared.links.is_empty() && !shared.is_connecting) {
+            all.remove(key);
+        }
     }
 
     fn remove(&self, key: &(Name, SocketAddr), link: &Link) {
-        let mut all = self.by_endpoint.borrow_mut();
-        if let Some(shared) = all.get_mut(key) {
+        if let Some(shared) = self.by_endpoint.borrow_mut().get_mut(key) {
             shared.links.retain(|(one, _)| !Rc::ptr_eq(one, link));
-            if shared.links.is_empty() && !shared.is_connecting {
-                all.remove(key);
-            }
         }
+        self.tidy(key);
     }
 }
 
@@ -117,7 +129,8 @@ impl Drop for Making<'_> {
     }
 }
 
-/// A stream to `endpoint`, of a connection that is there or of a new one that `connect` makes.
+/// A stream to `endpoint`, of a connection that is there or of a new one that `connect` makes; that one
+/// itself where its ends may agree on HTTP/1.1, and did.
 ///
 /// # Errors
 /// Those of `connect`; the server takes no stream.
@@ -126,22 +139,30 @@ pub(crate) async fn ask<F>(
     cluster: &Cluster,
     endpoint: SocketAddr,
     connect: impl FnOnce() -> F,
-) -> io::Result<Box<Asked>>
+) -> io::Result<Stream>
 where
     F: Future<Output = io::Result<Stream>>,
 {
     let key = (cluster.name.clone(), endpoint);
     let scheme = if cluster.settings.tls.enabled { "https" } else { "http" };
-    let found = poll_fn(|context| match worker.links.find(&key, &cluster.tls, context.waker()) {
-        Found::Stream(handle) => Poll::Ready(Some(handle)),
-        Found::Wait => Poll::Pending,
-        Found::Make => Poll::Ready(None),
+    let is_open = cluster.settings.protocol == Served::Auto;
+    let found = poll_fn(|context| {
+        let alone = is_open && worker.pool.is_unshared(endpoint);
+        match worker.links.find(&key, &cluster.tls, alone, context.waker()) {
+            Found::Stream(handle) => Poll::Ready(Some(handle)),
+            Found::Wait => Poll::Pending,
+            Found::Make => Poll::Ready(None),
+        }
     });
     if let Some(handle) = found.await {
-        return Ok(Box::new(Asked::new(handle, scheme, true)));
+        return Ok(Stream::Shared(Box::new(Asked::new(handle, scheme, true))));
     }
     let mut making = Making { links: &worker.links, key: &key, made: None };
     let stream = connect().await?;
+    if is_open && !stream.is_http2() {
+        worker.pool.unshared(endpoint);
+        return Ok(stream);
+    }
     let limits =
         Limits { streams: STREAMS, head: CAPACITY as u32, window: WINDOW, window_of_all: WINDOW_OF_ALL };
     let link = Rc::new(RefCell::new(Connection::new(Role::Client, limits, worker.timers.now())));
@@ -151,7 +172,7 @@ where
     drop(making);
     let patience = cluster.settings.idle_timeout;
     tokio::task::spawn_local(drive(worker.clone(), key, stream, link, patience));
-    Ok(Box::new(Asked::new(handle, scheme, false)))
+    Ok(Stream::Shared(Box::new(Asked::new(handle, scheme, false))))
 }
 
 /// Drives a connection until its end.

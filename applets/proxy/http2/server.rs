@@ -285,25 +285,31 @@ async fn work(
     let (link, id) = (client.handle.link().clone(), client.handle.place());
     let next = {
         let mut session = Session::new(&worker, socket, &mut client, &peer, timer, &mut exchange);
-        let mut served = pin!(async {
-            match what {
-                Ok(head) => session.serve(&view, listener, &head, began).await,
-                Err(fault) => session.refused(fault, began).await,
-            }
-        });
-        poll_fn(|context| {
-            {
-                // Whoever resets a stream wants no answer any more: the work for it ends.
-                let mut link = link.borrow_mut();
-                let stream = link.streams.at(id);
-                if stream.reset.is_some() {
-                    return Poll::Ready(None);
+        let next = {
+            let mut served = pin!(async {
+                match what {
+                    Ok(head) => session.serve(&view, listener, &head, began).await,
+                    Err(fault) => session.refused(fault, began).await,
                 }
-                stream.await_with(context.waker());
-            }
-            served.as_mut().poll(context).map(Some)
-        })
-        .await
+            });
+            poll_fn(|context| {
+                {
+                    // Whoever resets a stream wants no answer any more: the work for it ends.
+                    let mut link = link.borrow_mut();
+                    let stream = link.streams.at(id);
+                    if stream.reset.is_some() {
+                        return Poll::Ready(None);
+                    }
+                    stream.await_with(context.waker());
+                }
+                served.as_mut().poll(context).map(Some)
+            })
+            .await
+        };
+        if next.is_none() {
+            session.cancelled(began);
+        }
+        next
     };
     match next {
         Some(Next::Tunnel(server)) => {

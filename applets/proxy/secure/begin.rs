@@ -94,7 +94,10 @@ pub(crate) async fn connect(
     origination: &Origination,
     endpoint: SocketAddr,
 ) -> io::Result<Box<ClientSession>> {
-    let name = origination.name.clone().unwrap_or_else(|| ServerName::IpAddress(endpoint.ip().into()));
+    let name = match &origination.name {
+        Some(name) => ServerName::clone(name),
+        None => ServerName::IpAddress(endpoint.ip().into()),
+    };
     let engine =
         UnbufferedClientConnection::new(origination.client.config(), name).map_err(io::Error::other)?;
     let mut session = Box::new(Session::new(tcp, engine, spares));

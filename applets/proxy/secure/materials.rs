@@ -16,7 +16,7 @@ use edgekit_tls::{
 use rustls::pki_types::ServerName;
 use tokio::sync::watch;
 
-use crate::config::{self, ClusterTls, Config, ListenerTls, Protocol, TlsVersion};
+use crate::config::{self, ClusterTls, Config, ListenerTls, Protocol, Served, TlsVersion};
 use crate::plan::place;
 use crate::snapshot::{Address, Name, Seat};
 
@@ -29,7 +29,7 @@ pub struct Termination(pub(crate) Arc<Server>);
 pub struct Origination {
     pub(crate) client: Arc<Client>,
     /// The host certificates must be for; none is the endpoint's address.
-    pub(crate) name: Option<ServerName<'static>>,
+    pub(crate) name: Option<Arc<ServerName<'static>>>,
 }
 
 // Two are the same if they are one: what they hold changes with the files.
@@ -108,7 +108,7 @@ pub(crate) fn load(
         };
         match client {
             Ok(client) => {
-                let made = Origination { client, name: server_name(cluster) };
+                let made = Origination { client, name: server_name(cluster).map(Arc::new) };
                 materials.originations.insert(name.as_str().into(), made);
             }
             Err(error) => {
@@ -178,7 +178,7 @@ fn termination(listener: &config::Listener) -> Option<ServerOptions> {
     })
 }
 
-fn origination(tls: &ClusterTls, protocol: Protocol) -> Result<ClientOptions, edgekit_tls::Error> {
+fn origination(tls: &ClusterTls, protocol: Served) -> Result<ClientOptions, edgekit_tls::Error> {
     let names = tls.server_identities.iter().flatten().map(|name| NamePattern::parse(name));
     let identity =
         tls.cert_file.as_ref().map(|chain| PairSource::files(chain, tls.key_file.as_ref().unwrap_or(chain)));
@@ -187,7 +187,11 @@ fn origination(tls: &ClusterTls, protocol: Protocol) -> Result<ClientOptions, ed
         server_names: names.collect::<Result<_, _>>()?,
         identity,
         // A server that does not know it says so in the handshake.
-        alpn: if protocol == Protocol::Http2 { protocols(&[protocol]) } else { protocols(&tls.alpn) },
+        alpn: match protocol {
+            Served::Http1 => protocols(&tls.alpn),
+            Served::Http2 => protocols(&[Protocol::Http2]),
+            Served::Auto => protocols(&[Protocol::Http2, Protocol::Http1]),
+        },
         min_version: oldest(tls.min_version),
         key_log: false,
     })

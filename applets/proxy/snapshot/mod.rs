@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub use address::Address;
 pub use cell::SnapshotCell;
-pub use endpoint::{Endpoint, Seat};
+pub use endpoint::{Endpoint, Seat, Zone};
 
 use crate::config;
 use crate::judge::Source;
@@ -43,6 +43,8 @@ pub struct Resources {
     pub materials: Materials,
     /// What judges requests and answers.
     pub hooks: Option<Source>,
+    /// Where the proxy itself stands.
+    pub zone: Option<Zone>,
 }
 
 /// One resource that comes, changes or (without a value) goes.
@@ -62,6 +64,8 @@ pub enum Change {
     Origination(Name, Option<Origination>),
     /// What judges.
     Hooks(Option<Source>),
+    /// Where the proxy stands.
+    Zone(Option<Zone>),
 }
 
 /// A cluster as workers see it.
@@ -77,6 +81,8 @@ pub struct Cluster {
     pub is_managed: bool,
     /// How TLS is spoken with it; none if it is not, or if that is not known yet.
     pub tls: Option<Origination>,
+    /// Where the proxy stands.
+    pub zone: Option<Zone>,
 }
 
 impl Cluster {
@@ -85,9 +91,11 @@ impl Cluster {
         settings: Arc<config::Cluster>,
         endpoints: Arc<[Endpoint]>,
         tls: Option<Origination>,
+        zone: Option<Zone>,
     ) -> Cluster {
         use config::Balance;
-        let alike = |endpoint: &Endpoint| (endpoint.weight, endpoint.priority);
+        let is_near = |endpoint: &Endpoint| zone.is_some() && endpoint.zone == zone;
+        let alike = |endpoint: &Endpoint| (endpoint.weight, endpoint.priority, is_near(endpoint));
         let plain = matches!(settings.balance, Balance::RoundRobin | Balance::Random)
             && endpoints.windows(2).all(|two| alike(&two[0]) == alike(&two[1]))
             && settings.slow_start.is_none()
@@ -95,7 +103,12 @@ impl Cluster {
             && settings.shed.permits.is_none()
             && !settings.outlier.is_on()
             && !settings.limits.is_on();
-        Cluster { name, settings, endpoints, is_managed: !plain, tls }
+        Cluster { name, settings, endpoints, is_managed: !plain, tls, zone }
+    }
+
+    /// True for an endpoint that stands where the proxy does.
+    pub fn is_near(&self, endpoint: &Endpoint) -> bool {
+        self.zone.is_some() && endpoint.zone == self.zone
     }
 }
 
@@ -148,6 +161,7 @@ impl Snapshot {
             Change::Endpoints(name, value) => put(&mut resources.endpoints, name, value),
             Change::Termination(name, value) => put(&mut resources.materials.terminations, name, value),
             Change::Hooks(source) => resources.hooks = source,
+            Change::Zone(zone) => resources.zone = zone,
             Change::Origination(name, value) => put(&mut resources.materials.originations, name, value),
         }
         Snapshot::after(self, resources)
@@ -171,7 +185,8 @@ impl Snapshot {
             .map(|(name, settings)| {
                 let endpoints = resources.endpoints.get(name).cloned().unwrap_or_else(|| Arc::from([]));
                 let tls = resources.materials.originations.get(name).cloned();
-                let cluster = Cluster::new(name.clone(), settings.clone(), endpoints, tls);
+                let cluster =
+                    Cluster::new(name.clone(), settings.clone(), endpoints, tls, resources.zone.clone());
                 kept(&old.clusters, |old| old.name.cmp(name), cluster)
             })
             .collect();

@@ -11,12 +11,13 @@ use crate::config::Config;
 use crate::plan;
 
 const FILE: &str = r#"
+zone = "here"
 [listener.one]
 address = "127.0.0.1:1"
 [listener.two]
 address = "127.0.0.1:2"
 [cluster.a]
-endpoints = ["127.0.0.1:10", "127.0.0.1:11"]
+endpoints = ["127.0.0.1:10", "127.0.0.1:11 zone=here"]
 [cluster.b]
 endpoints = ["127.0.0.1:20"]
 balance = "random"
@@ -77,12 +78,17 @@ impl crate::judge::Make for Nobody {
 static HOOKS: LazyLock<Source> = LazyLock::new(|| Source(Arc::new(Nobody)));
 
 fn changes(resources: &Resources) -> Vec<Change> {
-    let Resources { listeners, routes, clusters, endpoints, hooks, .. } = resources.clone();
+    let Resources { listeners, routes, clusters, endpoints, hooks, zone, .. } = resources.clone();
     let listeners = listeners.into_iter().map(|(name, value)| Change::Listener(name, Some(value)));
     let routes = routes.into_iter().map(|(name, value)| Change::Route(name, Some(value)));
     let clusters = clusters.into_iter().map(|(name, value)| Change::Cluster(name, Some(value)));
     let endpoints = endpoints.into_iter().map(|(name, value)| Change::Endpoints(name, Some(value)));
-    listeners.chain(routes).chain(clusters).chain(endpoints).chain([Change::Hooks(hooks)]).collect()
+    listeners
+        .chain(routes)
+        .chain(clusters)
+        .chain(endpoints)
+        .chain([Change::Hooks(hooks), Change::Zone(zone)])
+        .collect()
 }
 
 fn gone(change: &Change) -> Change {
@@ -94,6 +100,7 @@ fn gone(change: &Change) -> Change {
         Change::Termination(name, _) => Change::Termination(name, None),
         Change::Origination(name, _) => Change::Origination(name, None),
         Change::Hooks(_) => Change::Hooks(None),
+        Change::Zone(_) => Change::Zone(None),
     }
 }
 
