@@ -145,30 +145,15 @@ class Grub(Loader):
 
     @staticmethod
     def script():
-        """The first slot of the order that is good, or has tries left and one less from now on."""
-        less = "".join(f'if [ "$left" = {n} ]; then set less={n - 1}; fi\n' for n in range(1, 10))
+        """The fragment that edgekit-boot(7) gives, and what it starts here."""
+        page = (parts.ROOT / "man/edgekit-boot.7").read_text()
+        fragment = page.split("The fragment of\n.BR edgekit", 1)[1].split(".nf\n", 1)[1].split(".fi\n", 1)[0]
+        chooses = fragment.split("linux ", 1)[0].rsplit("\n", 2)[0].replace("\\-", "-")
         return f"""\
-load_env -f ($root)/grub/grubenv
-set chosen=
-for slot in $ORDER; do
-  if [ -z "$chosen" ]; then
-    eval "set ok=\\$${{slot}}_OK"
-    eval "set left=\\$${{slot}}_LEFT"
-    set less=
-    {less.strip()}
-    if [ "$ok" = 1 ]; then
-      set chosen=$slot
-    elif [ -n "$less" ]; then
-      set chosen=$slot
-      eval "set ${{slot}}_LEFT=$less"
-      save_env -f ($root)/grub/grubenv ${{slot}}_LEFT
-    fi
-  fi
-done
-if [ -z "$chosen" ]; then set chosen=a; fi
-if [ "$chosen" = a ]; then set part=gpt3; else set part=gpt4; fi
+{chooses}
+if [ "$slot" = a ]; then set part=gpt3; else set part=gpt4; fi
 set gfxpayload=text
-linux (hd0,$part)/linux {OPTIONS} edgekit.slot=$chosen
+linux (hd0,$part)/linux {OPTIONS} edgekit.slot=$slot
 initrd (hd0,$part)/initrd
 boot
 """
