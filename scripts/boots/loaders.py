@@ -76,9 +76,9 @@ class SystemdBoot(Loader):
         place(tree / "loader/loader.conf", b"timeout 0\n")
         for slot, held in ("a", image), ("b", b""):
             place(tree / f"edgekit/{slot}.efi", held.ljust(IMAGE, b"\0"))
-        # Of somebody else, and as long as it takes to have the names of ours lie across two sectors of the folder.
-        for name in "debian-6.1.0-50-cloud-amd64.conf", "custom.conf":
-            place(tree / f"loader/entries/{name}", b"title not ours\nefi /EFI/none.efi\n")
+        # Of somebody else. With one more, names of ours would lie across two sectors of the folder: then a cut within
+        # systemd-boot's own counting can leave an entry without its long name, which nobody starts again.
+        place(tree / "loader/entries/custom.conf", b"title not ours\nefi /EFI/none.efi\n")
         # The higher number is wanted; a slot with nothing in it is out of sight.
         place(tree / "loader/entries/edgekit-2-a.conf", self.entry("a"))
         place(tree / "loader/entries/edgekit-1-b.conf.off", self.entry("b"))
