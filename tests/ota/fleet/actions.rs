@@ -36,6 +36,8 @@ fn has(server: &Hawkbit, execution: &str) -> bool {
 fn an_action_is_done_rebooted_into_and_told_with_the_digest_that_booted() {
     let (mut device, server) = pair("attributes = ['site=berlin']\n", true);
     server.desk().wants_attributes = true;
+    // Long enough for a word on the way.
+    server.desk().slow = Duration::from_millis(40);
     server.assign();
     device.start();
     device.until("a reboot is asked for", || device.reboots() == 1);
