@@ -101,7 +101,12 @@ impl Device {
 
     /// A bundle of this version, and its bytes.
     pub(super) fn bundle(&self, version: &str, seed: u64, more: &[&str]) -> Vec<u8> {
-        fs::write(self.path(&format!("image-{version}")), image(seed, 900_000)).expect("an image");
+        self.sized(version, seed, 900_000, more)
+    }
+
+    /// The same, of an image of so many bytes.
+    pub(super) fn sized(&self, version: &str, seed: u64, size: usize, more: &[&str]) -> Vec<u8> {
+        fs::write(self.path(&format!("image-{version}")), image(seed, size)).expect("an image");
         let component = format!("app=image-{version}");
         let words =
             ["bundle", "create", "made.ekb", "--name", "gw", "--version", version, "--component", &component];
