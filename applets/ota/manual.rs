@@ -8,7 +8,8 @@ pub(crate) const MANUAL: Manual = Manual {
                 to the other slot with checkpoints, so that the same command goes on after a kill or a power cut, reads \
                 all of it back, and has it started next; 'commit' keeps it, and without a commit the old slot is \
                 started again and the version blocked. Partitions and image files, folders, single files and edgekit \
-                itself are components of one update: all of them change or none. Bundles are one file with a signed manifest in front, and images behind it, \
+                itself are components of one update: all of them change or none. 'run' does all this by itself, for a hawkBit server, an \
+                offer on a web server or a USB stick, when its windows and shares allow it: edgekit-fleet(7). Bundles are one file with a signed manifest in front, and images behind it, \
                 each whole or as a delta against an image that is installed. A bundle can be read from front to back, \
                 from a pipe too, and each page of an image is proven before it is written. Deltas are small because \
                 they know stretches that are nearly equal, and are applied by reading the old image where it is, in 24 \

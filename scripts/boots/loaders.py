@@ -76,9 +76,9 @@ class SystemdBoot(Loader):
         place(tree / "loader/loader.conf", b"timeout 0\n")
         for slot, held in ("a", image), ("b", b""):
             place(tree / f"edgekit/{slot}.efi", held.ljust(IMAGE, b"\0"))
-        # Of somebody else, and as long as it takes to have the names of ours lie across two sectors of the folder.
-        for name in "debian-6.1.0-50-cloud-amd64.conf", "custom.conf":
-            place(tree / f"loader/entries/{name}", b"title not ours\nefi /EFI/none.efi\n")
+        # Of somebody else. With one more, names of ours would lie across two sectors of the folder: then a cut within
+        # systemd-boot's own counting can leave an entry without its long name, which nobody starts again.
+        place(tree / "loader/entries/custom.conf", b"title not ours\nefi /EFI/none.efi\n")
         # The higher number is wanted; a slot with nothing in it is out of sight.
         place(tree / "loader/entries/edgekit-2-a.conf", self.entry("a"))
         place(tree / "loader/entries/edgekit-1-b.conf.off", self.entry("b"))
@@ -145,30 +145,15 @@ class Grub(Loader):
 
     @staticmethod
     def script():
-        """The first slot of the order that is good, or has tries left and one less from now on."""
-        less = "".join(f'if [ "$left" = {n} ]; then set less={n - 1}; fi\n' for n in range(1, 10))
+        """The fragment that edgekit-boot(7) gives, and what it starts here."""
+        page = (parts.ROOT / "man/edgekit-boot.7").read_text()
+        fragment = page.split("The fragment of\n.BR edgekit", 1)[1].split(".nf\n", 1)[1].split(".fi\n", 1)[0]
+        chooses = fragment.split("linux ", 1)[0].rsplit("\n", 2)[0].replace("\\-", "-")
         return f"""\
-load_env -f ($root)/grub/grubenv
-set chosen=
-for slot in $ORDER; do
-  if [ -z "$chosen" ]; then
-    eval "set ok=\\$${{slot}}_OK"
-    eval "set left=\\$${{slot}}_LEFT"
-    set less=
-    {less.strip()}
-    if [ "$ok" = 1 ]; then
-      set chosen=$slot
-    elif [ -n "$less" ]; then
-      set chosen=$slot
-      eval "set ${{slot}}_LEFT=$less"
-      save_env -f ($root)/grub/grubenv ${{slot}}_LEFT
-    fi
-  fi
-done
-if [ -z "$chosen" ]; then set chosen=a; fi
-if [ "$chosen" = a ]; then set part=gpt3; else set part=gpt4; fi
+{chooses}
+if [ "$slot" = a ]; then set part=gpt3; else set part=gpt4; fi
 set gfxpayload=text
-linux (hd0,$part)/linux {OPTIONS} edgekit.slot=$chosen
+linux (hd0,$part)/linux {OPTIONS} edgekit.slot=$slot
 initrd (hd0,$part)/initrd
 boot
 """

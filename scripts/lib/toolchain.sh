@@ -139,6 +139,9 @@ prepare_deltas() { pinned_tools deltas "makers of deltas for the benches" "${PIN
 # Servers and suites of other people (frame/origins.py knows where they are), by version: pip finds what they need.
 prepare_peers() { pinned_tools peers "peers of the benches"; }
 
+# A server that speaks hawkBit's interface, for tests/ota/fleet and row 8.8, by version.
+prepare_goose() { pinned_tools goose "hawkBit-like server of the updater's tests"; }
+
 # pinned_tools LIST WHAT OPTIONS...: the programs named in scripts/lib/LIST.txt, in a folder of the cache named by its
 # content; OPTIONS are pip's.
 pinned_tools() {

@@ -4,6 +4,7 @@ mod apply;
 mod bundles;
 mod device;
 mod devices;
+mod fleet;
 mod keys;
 mod kills;
 mod large;

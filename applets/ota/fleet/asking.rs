@@ -4,16 +4,19 @@
 //! to everybody is taken if it is newer than what runs, and passed over in silence otherwise. One thing is done at a
 //! time, whoever wants it. Neighbours: `follow` turns, `telling` answers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use edgekit_core::{Error, Exit};
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use super::event::What;
 use super::follow::{Cancel, Follower, JOB, KNOWS, REPORT, TOLD, is_temporary};
 use super::job::{Job, Next, Report};
 use super::machine::{From, Glance};
-use super::origin::{About, Heard, Kind, Offer, Trouble};
+use super::origin::{About, Heard, Offer};
+use super::work;
 use crate::fault::Fault;
 use crate::halt::Halt;
 use crate::hex::{Hex, decode};
@@ -52,7 +55,8 @@ impl Follower {
     pub(super) fn is_watched(&self, at: usize) -> bool {
         let origin = &self.lines[at].origin;
         let is_its = self.job.as_ref().is_some_and(|job| job.origin == origin.name());
-        self.work.is_some() && is_its && origin.keeps_account()
+        let is_glanced = self.glancing.as_ref().is_some_and(|glancing| glancing.origin == origin.name());
+        (self.work.is_some() && is_its || is_glanced) && origin.keeps_account()
     }
 
     /// The origin is asked at all: what is offered while something is written comes too soon.
@@ -94,7 +98,7 @@ impl Follower {
     fn about(&self, at: usize) -> About {
         let line = &self.lines[at];
         let mut attributes = vec![
-            ("device".to_owned(), self.device.clone()),
+            ("device_id".to_owned(), self.device.clone()),
             ("edgekit".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ];
         let mut add = |name: &str, value: String| attributes.push((name.to_owned(), value));
@@ -163,13 +167,23 @@ impl Follower {
         if let Some(action) = &heard.cancel {
             self.stop(name, action).await;
         }
+        if let Some(glancing) = self.glancing.as_ref().filter(|glancing| glancing.origin == name) {
+            let has = |offer: &Offer| {
+                heard.offers.iter().any(|now| now.action == offer.action && now.place == offer.place)
+            };
+            if !glancing.offers.iter().all(has) {
+                glancing.halt.call("it is offered no longer");
+                self.glancing = None;
+            }
+            return;
+        }
         if self.lines[at].report.is_some() {
             return;
         }
         if is_its {
             return self.again(at, heard).await;
         }
-        if self.job.is_some() || self.work.is_some() {
+        if self.job.is_some() || self.work.is_some() || self.glancing.is_some() {
             return;
         }
         if self.standing.is_none() {
@@ -177,8 +191,8 @@ impl Follower {
             return;
         }
         match self.lines[at].origin.keeps_account() {
-            true => self.assigned(at, heard.offers).await,
-            false => self.offered(at, heard.offers).await,
+            true => self.assigned(name, heard.offers).await,
+            false => self.offered(name, heard.offers),
         }
     }
 
@@ -243,35 +257,83 @@ impl Follower {
         }
     }
 
-    /// What a server assigned to this device.
-    async fn assigned(&mut self, at: usize, offers: Vec<Offer>) {
+    /// What a server assigned to this device is looked at.
+    async fn assigned(&mut self, name: &'static str, offers: Vec<Offer>) {
         let Some(offer) = offers.into_iter().next() else { return };
-        let name = self.lines[at].origin.name().to_owned();
-        let action = offer.action.clone();
         if !offer.is_sound {
             let code = i32::from(Exit::DATA.value());
-            self.is_kept(&name, &action, false, code, vec![offer.place], None).await;
+            self.is_kept(name, &offer.action, false, code, vec![offer.place], None).await;
+        } else if offer.may_write {
+            self.glance(name, String::new(), vec![offer]);
+        }
+    }
+
+    /// What is offered to everybody is looked at, if it may be newer than what runs.
+    fn offered(&mut self, name: &'static str, mut offers: Vec<Offer>) {
+        let key = key(&offers);
+        let now = self.clock.boot();
+        if self.looked.0 == key && now < self.looked.1 + ANEW {
             return;
         }
-        if !offer.may_write {
-            return;
+        let runs =
+            self.standing.as_ref().and_then(|standing| standing.runs.as_ref()).map(|runs| &runs.version);
+        // What it is said to be spares a question; whether it is true is seen by who asks.
+        offers.retain(|offer| match (&offer.version, runs) {
+            (Some(version), Some(runs)) => runs.order(version).is_lt(),
+            _ => true,
+        });
+        if !offers.is_empty() {
+            self.glance(name, key, offers);
         }
-        let glance = match self.glance(&offer).await {
+    }
+
+    /// Reads the heads of what is offered, on another thread: a server of bundles may be slower than one of offers, and
+    /// the latter is heard meanwhile.
+    fn glance(&mut self, origin: &'static str, key: String, offers: Vec<Offer>) {
+        let (halt, machine) = (Halt::default(), Arc::clone(&self.machine));
+        let (told, done) = oneshot::channel();
+        let froms: Vec<From> = offers
+            .iter()
+            .map(|offer| From { place: offer.place.clone(), login: offer.login.clone() })
+            .collect();
+        let halted = halt.clone();
+        work::off(Box::new(move || {
+            drop(told.send(froms.iter().map(|from| machine.glance(from, &halted)).collect()));
+        }));
+        self.glancing = Some(Glancing { origin, key, offers, halt, done });
+    }
+
+    /// The heads were read.
+    pub(super) async fn glanced(&mut self, glances: Option<Glances>) {
+        let Some(Glancing { origin, key, offers, .. }) = self.glancing.take() else { return };
+        let at = self.lines.iter().position(|line| line.origin.name() == origin);
+        let (Some(at), Some(glances)) = (at, glances) else { return };
+        match self.lines[at].origin.keeps_account() {
+            true => {
+                for (offer, glance) in offers.into_iter().zip(glances) {
+                    self.look_at_assigned(at, offer, glance).await;
+                }
+            }
+            false => self.look_at_offered(at, key, offers, glances).await,
+        }
+    }
+
+    async fn look_at_assigned(&mut self, at: usize, offer: Offer, glance: Result<Glance, Fault>) {
+        let (name, action) = (self.lines[at].origin.name(), offer.action.clone());
+        let glance = match glance {
             Ok(glance) => glance,
             Err(Fault::Stopped(_)) => return,
             Err(fault) => {
                 let tried = self.lines[at].tried(&action);
                 if is_temporary(&fault) && tried < self.settings.attempts {
-                    let why = format!("the bundle of action {action} cannot be read: {fault}");
-                    let now = self.clock.boot();
-                    self.lines[at].failed(Trouble::new(Kind::Away, why), now);
+                    tracing::warn!(target: "ota", "the bundle of {name}'s action {action} cannot be read yet: {fault}");
                     return;
                 }
                 let mut details = vec![fault.to_string()];
                 let error = Error::from(fault);
                 details.extend(error.hint_text().map(str::to_owned));
                 tracing::error!(target: "ota", "{name}'s action {action} cannot be done: {}", details[0]);
-                self.is_kept(&name, &action, false, i32::from(error.exit().value()), details, None).await;
+                self.is_kept(name, &action, false, i32::from(error.exit().value()), details, None).await;
                 return;
             }
         };
@@ -279,55 +341,44 @@ impl Follower {
             let runs = self.standing.as_ref().and_then(|standing| standing.runs.as_ref());
             if runs.is_none_or(|runs| runs.id != glance.id) {
                 tracing::error!(target: "ota", "{name}'s action {action} is refused: {}", unfit.why);
-                self.is_kept(&name, &action, false, unfit.code, vec![unfit.why.clone()], None).await;
+                self.is_kept(name, &action, false, unfit.code, vec![unfit.why.clone()], None).await;
                 return;
             }
         }
-        self.take_glanced(&name, glance, offer).await;
+        self.take_glanced(name, glance, offer).await;
     }
 
-    /// What is offered to everybody: the newest that fits, if it is newer than what runs.
-    async fn offered(&mut self, at: usize, offers: Vec<Offer>) {
-        let name = self.lines[at].origin.name().to_owned();
-        let keys: Vec<String> =
-            offers.iter().map(|offer| format!("{} {}", offer.place, offer.mark)).collect();
-        let key = keys.join("\n");
-        let now = self.clock.boot();
-        if offers.is_empty() || self.looked.0 == key && now < self.looked.1 + ANEW {
-            return;
-        }
+    /// The newest that fits, if it is newer than what runs.
+    async fn look_at_offered(&mut self, at: usize, key: String, offers: Vec<Offer>, glances: Glances) {
+        let (name, now) = (self.lines[at].origin.name(), self.clock.boot());
         let runs = self.standing.as_ref().and_then(|standing| standing.runs.as_ref());
         let runs = runs.map(|runs| runs.version.clone());
         let mut best: Option<(Glance, Offer)> = None;
-        for offer in offers {
-            // What it is said to be spares a question; whether it is true is seen by who asks.
-            let newer = |version| runs.as_ref().is_none_or(|runs| runs.order(version).is_lt());
-            if offer.version.as_ref().is_some_and(|version| !newer(version)) {
-                continue;
-            }
-            match self.glance(&offer).await {
+        let mut is_whole = true;
+        for (offer, glance) in offers.into_iter().zip(glances) {
+            match glance {
                 Ok(glance) => {
+                    let is_newer = runs.as_ref().is_none_or(|runs| runs.order(&glance.version).is_lt());
                     let is_best =
                         best.as_ref().is_none_or(|(best, _)| best.version.order(&glance.version).is_lt());
                     match &glance.unfit {
                         Some(unfit) => {
                             tracing::info!(target: "ota", "'{}' is not taken: {}", offer.place, unfit.why)
                         }
-                        None if newer(&glance.version) && is_best => best = Some((glance, offer)),
+                        None if is_newer && is_best => best = Some((glance, offer)),
                         None => {}
                     }
                 }
-                Err(Fault::Stopped(_)) => return,
-                Err(fault) if is_temporary(&fault) => {
-                    self.lines[at].failed(Trouble::new(Kind::Away, fault.to_string()), now);
-                    return;
+                Err(fault) => {
+                    is_whole &= !is_temporary(&fault);
+                    tracing::warn!(target: "ota", "'{}' is not taken: {fault}", offer.place);
                 }
-                Err(fault) => tracing::warn!(target: "ota", "'{}' is not taken: {fault}", offer.place),
             }
         }
         match best {
-            Some((glance, offer)) => self.take_glanced(&name, glance, offer).await,
-            None => self.looked = (key, now),
+            Some((glance, offer)) => self.take_glanced(name, glance, offer).await,
+            None if is_whole => self.looked = (key, now),
+            None => {}
         }
     }
 
@@ -351,20 +402,25 @@ impl Follower {
         };
         self.take(job, offer).await;
     }
+}
 
-    /// Reads the head of what is offered; given up when the program is to end.
-    async fn glance(&mut self, offer: &Offer) -> Result<Glance, Fault> {
-        let from = From { place: offer.place.clone(), login: offer.login.clone() };
-        let halt = Halt::default();
-        let halted = halt.clone();
-        let mut stop = self.stop.clone();
-        let mut looking = std::pin::pin!(self.off(move |machine| machine.glance(&from, &halted)));
-        tokio::select! {
-            glance = &mut looking => return glance,
-            _ = stop.changed() => halt.call("the program ends"),
-        }
-        looking.await
-    }
+/// Heads under way.
+pub(super) struct Glancing {
+    origin: &'static str,
+    /// What tells these offers from others.
+    key: String,
+    offers: Vec<Offer>,
+    pub(super) halt: Halt,
+    pub(super) done: oneshot::Receiver<Glances>,
+}
+
+/// What the heads say, in the order of the offers.
+pub(super) type Glances = Vec<Result<Glance, Fault>>;
+
+/// What tells sets of offers apart.
+fn key(offers: &[Offer]) -> String {
+    let keys: Vec<String> = offers.iter().map(|offer| format!("{} {}", offer.place, offer.mark)).collect();
+    keys.join("\n")
 }
 
 fn pairs(record: &[u8]) -> Vec<(String, String)> {

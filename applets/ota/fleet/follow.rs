@@ -17,6 +17,7 @@ use edgekit_rt::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 
+use super::asking::{Glances, Glancing};
 use super::config::{Restart, Window};
 use super::event::{Events, What};
 use super::job::{Job, Next};
@@ -97,6 +98,8 @@ pub(crate) struct Follower {
     /// The job's origin has been told that it goes on.
     pub(super) is_resumed: bool,
     pub(super) work: Option<Work>,
+    /// Heads of offers that are read.
+    pub(super) glancing: Option<Glancing>,
     /// The server wants it stopped.
     pub(super) cancel: Cancel,
     /// A cancellation that was refused.
@@ -141,6 +144,7 @@ impl Follower {
             offer: None,
             is_resumed: false,
             work: None,
+            glancing: None,
             cancel: Cancel::No,
             refused: String::new(),
             percent: 0,
@@ -188,7 +192,11 @@ impl Follower {
                     }
                 }
                 done = ended(&mut self.work) => self.finished(done).await,
+                glances = read(&mut self.glancing) => self.glanced(glances).await,
             }
+        }
+        if let Some(glancing) = self.glancing.take() {
+            glancing.halt.call("the program ends");
         }
         if let Some(work) = self.work.take() {
             work.halt.call("the program ends");
@@ -617,6 +625,14 @@ pub(crate) type Asked = Arc<Mutex<Option<Vec<Line>>>>;
 async fn ended(work: &mut Option<Work>) -> Option<Done> {
     match work {
         Some(work) => (&mut work.done).await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+/// The heads, if any are read.
+async fn read(glancing: &mut Option<Glancing>) -> Option<Glances> {
+    match glancing {
+        Some(glancing) => (&mut glancing.done).await.ok(),
         None => std::future::pending().await,
     }
 }

@@ -142,7 +142,14 @@ impl Server {
             watch: Some(self.config.watch),
             ..Heard::default()
         };
-        heard.has_told = self.tell_attributes(&base, about).await?;
+        heard.has_told = match self.tell_attributes(&base, about).await {
+            // What a server cannot do with attributes is no reason to go without updates.
+            Err(trouble) if trouble.kind != Kind::Denied => {
+                tracing::info!(target: "ota", "hawkBit does not take the attributes: {}", trouble.why);
+                false
+            }
+            told => told?,
+        };
         if about.is_news && base.deployment.is_none() && base.cancel.is_none() && !base.has_confirmation {
             self.settle_installed(&base, about).await?;
             heard.knows_what_runs = true;
