@@ -24,9 +24,150 @@ Register-ArgumentCompleter -Native -CommandName 'edgekit-ota' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('apply', 'apply', [CompletionResultType]::ParameterValue, 'Install a bundle into the slot that does not run, and start it next')
+            [CompletionResult]::new('plan', 'plan', [CompletionResultType]::ParameterValue, 'Show what ''apply'' would do, in bytes')
+            [CompletionResult]::new('simulate', 'simulate', [CompletionResultType]::ParameterValue, 'Go through an installation, its commit and its fallback, in a folder')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show what runs, what is next, and what is not taken')
+            [CompletionResult]::new('commit', 'commit', [CompletionResultType]::ParameterValue, 'Keep the new version: it is good')
+            [CompletionResult]::new('rollback', 'rollback', [CompletionResultType]::ParameterValue, 'Go back to the other slot, and block the version that is left')
+            [CompletionResult]::new('mark-bad', 'mark-bad', [CompletionResultType]::ParameterValue, 'Say that a slot is bad: it is not started again')
+            [CompletionResult]::new('unblock', 'unblock', [CompletionResultType]::ParameterValue, 'Take blocked versions again, and end the safe mode')
+            [CompletionResult]::new('settle', 'settle', [CompletionResultType]::ParameterValue, 'Finish what a power cut left: for scripts that start before others')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Ask for updates, take them when it is time, and tell how it went: the daemon')
+            [CompletionResult]::new('consent', 'consent', [CompletionResultType]::ParameterValue, 'Answer a server that asks for consent, through the daemon')
             [CompletionResult]::new('bundle', 'bundle', [CompletionResultType]::ParameterValue, 'Make bundles, sign them, look into them')
             [CompletionResult]::new('keygen', 'keygen', [CompletionResultType]::ParameterValue, 'Make a pair of keys: NAME.key to sign with, NAME.pub to give away')
             [CompletionResult]::new('keys', 'keys', [CompletionResultType]::ParameterValue, 'Make and sign the lists that say whose signatures count')
+            break
+        }
+        'edgekit-ota;apply' {
+            [CompletionResult]::new('--component', '--component', [CompletionResultType]::ParameterName, 'Only this component; may be given several times')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Believe this public key; may be given several times')
+            [CompletionResult]::new('--threshold', '--threshold', [CompletionResultType]::ParameterName, 'How many of the keys must have signed [1]')
+            [CompletionResult]::new('--keys', '--keys', [CompletionResultType]::ParameterName, 'Believe this list of keys, and lists that follow it [/etc/edgekit/ota/keys.toml]')
+            [CompletionResult]::new('--max-bytes', '--max-bytes', [CompletionResultType]::ParameterName, 'Fetch no more than this, such as 200MiB')
+            [CompletionResult]::new('--max-time', '--max-time', [CompletionResultType]::ParameterName, 'Take no longer over fetching, such as 6h')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Fetch no faster, such as 256K/s')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
+            [CompletionResult]::new('--decrypt-with', '--decrypt-with', [CompletionResultType]::ParameterName, 'Open an encrypted bundle with this secret key; may be given several times')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'Show progress as auto, bar, plain, json or none [auto]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--no-full-fallback', '--no-full-fallback', [CompletionResultType]::ParameterName, 'Refuse where no delta fits what runs')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Take a version that is blocked, or that runs already')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Only show what would be done, in bytes')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit-ota;plan' {
+            [CompletionResult]::new('--component', '--component', [CompletionResultType]::ParameterName, 'Only this component; may be given several times')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Believe this public key; may be given several times')
+            [CompletionResult]::new('--threshold', '--threshold', [CompletionResultType]::ParameterName, 'How many of the keys must have signed [1]')
+            [CompletionResult]::new('--keys', '--keys', [CompletionResultType]::ParameterName, 'Believe this list of keys, and lists that follow it [/etc/edgekit/ota/keys.toml]')
+            [CompletionResult]::new('--max-bytes', '--max-bytes', [CompletionResultType]::ParameterName, 'Fetch no more than this, such as 200MiB')
+            [CompletionResult]::new('--max-time', '--max-time', [CompletionResultType]::ParameterName, 'Take no longer over fetching, such as 6h')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Fetch no faster, such as 256K/s')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
+            [CompletionResult]::new('--decrypt-with', '--decrypt-with', [CompletionResultType]::ParameterName, 'Open an encrypted bundle with this secret key; may be given several times')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'Show progress as auto, bar, plain, json or none [auto]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--no-full-fallback', '--no-full-fallback', [CompletionResultType]::ParameterName, 'Refuse where no delta fits what runs')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Take a version that is blocked, or that runs already')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit-ota;simulate' {
+            [CompletionResult]::new('--component', '--component', [CompletionResultType]::ParameterName, 'Only this component; may be given several times')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Believe this public key; may be given several times')
+            [CompletionResult]::new('--threshold', '--threshold', [CompletionResultType]::ParameterName, 'How many of the keys must have signed [1]')
+            [CompletionResult]::new('--keys', '--keys', [CompletionResultType]::ParameterName, 'Believe this list of keys, and lists that follow it [/etc/edgekit/ota/keys.toml]')
+            [CompletionResult]::new('--max-bytes', '--max-bytes', [CompletionResultType]::ParameterName, 'Fetch no more than this, such as 200MiB')
+            [CompletionResult]::new('--max-time', '--max-time', [CompletionResultType]::ParameterName, 'Take no longer over fetching, such as 6h')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Fetch no faster, such as 256K/s')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
+            [CompletionResult]::new('--decrypt-with', '--decrypt-with', [CompletionResultType]::ParameterName, 'Open an encrypted bundle with this secret key; may be given several times')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'Show progress as auto, bar, plain, json or none [auto]')
+            [CompletionResult]::new('--scratch', '--scratch', [CompletionResultType]::ParameterName, 'Make this folder for it, and leave it there [a temporary one]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--no-full-fallback', '--no-full-fallback', [CompletionResultType]::ParameterName, 'Refuse where no delta fits what runs')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Take a version that is blocked, or that runs already')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit-ota;status' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'Show progress as auto, bar, plain, json or none [auto]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON')
+            [CompletionResult]::new('--read', '--read', [CompletionResultType]::ParameterName, 'Read what runs, and show its digest')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit-ota;commit' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON')
+            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Make the checks of [health] first, and go back if they do not pass in time')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit-ota;rollback' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
+            [CompletionResult]::new('--why', '--why', [CompletionResultType]::ParameterName, 'The reason that is remembered [by hand]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit-ota;mark-bad' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
+            [CompletionResult]::new('--why', '--why', [CompletionResultType]::ParameterName, 'The reason that is remembered [by hand]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit-ota;unblock' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'All of them')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit-ota;settle' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit-ota;run' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
+            [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'How long the end may take [30s]')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'text, logfmt, json or journal [text]')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'What is logged, such as debug or info,http=debug [info]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'edgekit-ota;consent' {
+            [CompletionResult]::new('--action', '--action', [CompletionResultType]::ParameterName, 'Only for this action [the one that waits]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'edgekit-ota;bundle' {
@@ -50,6 +191,7 @@ Register-ArgumentCompleter -Native -CommandName 'edgekit-ota' -ScriptBlock {
             [CompletionResult]::new('--method', '--method', [CompletionResultType]::ParameterName, 'How deltas are made: binary, chunks or blocks [by the sizes]')
             [CompletionResult]::new('--sign-with', '--sign-with', [CompletionResultType]::ParameterName, 'Sign with this secret key; may be given several times')
             [CompletionResult]::new('--list', '--list', [CompletionResultType]::ParameterName, 'Bring this list of keys along, the oldest first; may be given several times')
+            [CompletionResult]::new('--encrypt-to', '--encrypt-to', [CompletionResultType]::ParameterName, 'Let only the holder of this key read the images; may be given several times')
             [CompletionResult]::new('--compatible', '--compatible', [CompletionResultType]::ParameterName, 'Hardware it is for, with * and ?; may be given several times')
             [CompletionResult]::new('--floor', '--floor', [CompletionResultType]::ParameterName, 'Once it is committed, take nothing below this version')
             [CompletionResult]::new('--min-source', '--min-source', [CompletionResultType]::ParameterName, 'Devices below this version need another bundle first')
@@ -88,6 +230,11 @@ Register-ArgumentCompleter -Native -CommandName 'edgekit-ota' -ScriptBlock {
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Believe this public key; may be given several times')
             [CompletionResult]::new('--threshold', '--threshold', [CompletionResultType]::ParameterName, 'How many of the keys must have signed [1]')
             [CompletionResult]::new('--keys', '--keys', [CompletionResultType]::ParameterName, 'Believe this list of keys, and lists that follow it [/etc/edgekit/ota/keys.toml]')
+            [CompletionResult]::new('--max-bytes', '--max-bytes', [CompletionResultType]::ParameterName, 'Fetch no more than this, such as 200MiB')
+            [CompletionResult]::new('--max-time', '--max-time', [CompletionResultType]::ParameterName, 'Take no longer over fetching, such as 6h')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Fetch no faster, such as 256K/s')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
+            [CompletionResult]::new('--decrypt-with', '--decrypt-with', [CompletionResultType]::ParameterName, 'Open an encrypted bundle with this secret key; may be given several times')
             [CompletionResult]::new('--hardware', '--hardware', [CompletionResultType]::ParameterName, 'Check that it is for this hardware')
             [CompletionResult]::new('--installed', '--installed', [CompletionResultType]::ParameterName, 'Check that this version may be updated')
             [CompletionResult]::new('--floor', '--floor', [CompletionResultType]::ParameterName, 'Check that it is not below this version')
@@ -99,6 +246,10 @@ Register-ArgumentCompleter -Native -CommandName 'edgekit-ota' -ScriptBlock {
             break
         }
         'edgekit-ota;bundle;inspect' {
+            [CompletionResult]::new('--max-bytes', '--max-bytes', [CompletionResultType]::ParameterName, 'Fetch no more than this, such as 200MiB')
+            [CompletionResult]::new('--max-time', '--max-time', [CompletionResultType]::ParameterName, 'Take no longer over fetching, such as 6h')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Fetch no faster, such as 256K/s')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
             [CompletionResult]::new('--manifest', '--manifest', [CompletionResultType]::ParameterName, 'Print the signed text as it is')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON')
@@ -123,6 +274,11 @@ Register-ArgumentCompleter -Native -CommandName 'edgekit-ota' -ScriptBlock {
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Believe this public key; may be given several times')
             [CompletionResult]::new('--threshold', '--threshold', [CompletionResultType]::ParameterName, 'How many of the keys must have signed [1]')
             [CompletionResult]::new('--keys', '--keys', [CompletionResultType]::ParameterName, 'Believe this list of keys, and lists that follow it [/etc/edgekit/ota/keys.toml]')
+            [CompletionResult]::new('--max-bytes', '--max-bytes', [CompletionResultType]::ParameterName, 'Fetch no more than this, such as 200MiB')
+            [CompletionResult]::new('--max-time', '--max-time', [CompletionResultType]::ParameterName, 'Take no longer over fetching, such as 6h')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Fetch no faster, such as 256K/s')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this file instead of those in /etc/edgekit')
+            [CompletionResult]::new('--decrypt-with', '--decrypt-with', [CompletionResultType]::ParameterName, 'Open an encrypted bundle with this secret key; may be given several times')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'Show progress as auto, bar, plain, json or none [auto]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
             [CompletionResult]::new('--no-full-fallback', '--no-full-fallback', [CompletionResultType]::ParameterName, 'Fail where no delta fits the source')
@@ -133,6 +289,7 @@ Register-ArgumentCompleter -Native -CommandName 'edgekit-ota' -ScriptBlock {
         }
         'edgekit-ota;keygen' {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto, always or never [auto]')
+            [CompletionResult]::new('--encryption', '--encryption', [CompletionResultType]::ParameterName, 'A pair for a device: bundles are encrypted to NAME.pub, NAME.key opens them')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

@@ -246,13 +246,148 @@ always\t''
 never\t''"
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from certs" -l json -d 'One JSON object a certificate'
 complete -c edgekit -n "__fish_edgekit_using_subcommand proxy; and __fish_seen_subcommand_from certs" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from bundle keygen keys" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from apply plan simulate status commit rollback mark-bad unblock settle run consent bundle keygen keys" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from bundle keygen keys" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from bundle keygen keys" -f -a "bundle" -d 'Make bundles, sign them, look into them'
-complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from bundle keygen keys" -f -a "keygen" -d 'Make a pair of keys: NAME.key to sign with, NAME.pub to give away'
-complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from bundle keygen keys" -f -a "keys" -d 'Make and sign the lists that say whose signatures count'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from apply plan simulate status commit rollback mark-bad unblock settle run consent bundle keygen keys" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from apply plan simulate status commit rollback mark-bad unblock settle run consent bundle keygen keys" -f -a "apply" -d 'Install a bundle into the slot that does not run, and start it next'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from apply plan simulate status commit rollback mark-bad unblock settle run consent bundle keygen keys" -f -a "plan" -d 'Show what \'apply\' would do, in bytes'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from apply plan simulate status commit rollback mark-bad unblock settle run consent bundle keygen keys" -f -a "simulate" -d 'Go through an installation, its commit and its fallback, in a folder'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from apply plan simulate status commit rollback mark-bad unblock settle run consent bundle keygen keys" -f -a "status" -d 'Show what runs, what is next, and what is not taken'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from apply plan simulate status commit rollback mark-bad unblock settle run consent bundle keygen keys" -f -a "commit" -d 'Keep the new version: it is good'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from apply plan simulate status commit rollback mark-bad unblock settle run consent bundle keygen keys" -f -a "rollback" -d 'Go back to the other slot, and block the version that is left'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from apply plan simulate status commit rollback mark-bad unblock settle run consent bundle keygen keys" -f -a "mark-bad" -d 'Say that a slot is bad: it is not started again'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from apply plan simulate status commit rollback mark-bad unblock settle run consent bundle keygen keys" -f -a "unblock" -d 'Take blocked versions again, and end the safe mode'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from apply plan simulate status commit rollback mark-bad unblock settle run consent bundle keygen keys" -f -a "settle" -d 'Finish what a power cut left: for scripts that start before others'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from apply plan simulate status commit rollback mark-bad unblock settle run consent bundle keygen keys" -f -a "run" -d 'Ask for updates, take them when it is time, and tell how it went: the daemon'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from apply plan simulate status commit rollback mark-bad unblock settle run consent bundle keygen keys" -f -a "consent" -d 'Answer a server that asks for consent, through the daemon'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from apply plan simulate status commit rollback mark-bad unblock settle run consent bundle keygen keys" -f -a "bundle" -d 'Make bundles, sign them, look into them'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from apply plan simulate status commit rollback mark-bad unblock settle run consent bundle keygen keys" -f -a "keygen" -d 'Make a pair of keys: NAME.key to sign with, NAME.pub to give away'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and not __fish_seen_subcommand_from apply plan simulate status commit rollback mark-bad unblock settle run consent bundle keygen keys" -f -a "keys" -d 'Make and sign the lists that say whose signatures count'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l component -d 'Only this component; may be given several times' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l key -d 'Believe this public key; may be given several times' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l threshold -d 'How many of the keys must have signed [1]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l keys -d 'Believe this list of keys, and lists that follow it [/etc/edgekit/ota/keys.toml]' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l max-bytes -d 'Fetch no more than this, such as 200MiB' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l max-time -d 'Take no longer over fetching, such as 6h' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l rate -d 'Fetch no faster, such as 256K/s' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l decrypt-with -d 'Open an encrypted bundle with this secret key; may be given several times' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l progress -d 'Show progress as auto, bar, plain, json or none [auto]' -r -f -a "auto\t''
+bar\t''
+plain\t''
+json\t''
+none\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l no-full-fallback -d 'Refuse where no delta fits what runs'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l force -d 'Take a version that is blocked, or that runs already'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l json -d 'Print JSON'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l dry-run -d 'Only show what would be done, in bytes'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l component -d 'Only this component; may be given several times' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l key -d 'Believe this public key; may be given several times' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l threshold -d 'How many of the keys must have signed [1]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l keys -d 'Believe this list of keys, and lists that follow it [/etc/edgekit/ota/keys.toml]' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l max-bytes -d 'Fetch no more than this, such as 200MiB' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l max-time -d 'Take no longer over fetching, such as 6h' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l rate -d 'Fetch no faster, such as 256K/s' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l decrypt-with -d 'Open an encrypted bundle with this secret key; may be given several times' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l progress -d 'Show progress as auto, bar, plain, json or none [auto]' -r -f -a "auto\t''
+bar\t''
+plain\t''
+json\t''
+none\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l no-full-fallback -d 'Refuse where no delta fits what runs'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l force -d 'Take a version that is blocked, or that runs already'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l json -d 'Print JSON'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l component -d 'Only this component; may be given several times' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l key -d 'Believe this public key; may be given several times' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l threshold -d 'How many of the keys must have signed [1]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l keys -d 'Believe this list of keys, and lists that follow it [/etc/edgekit/ota/keys.toml]' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l max-bytes -d 'Fetch no more than this, such as 200MiB' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l max-time -d 'Take no longer over fetching, such as 6h' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l rate -d 'Fetch no faster, such as 256K/s' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l decrypt-with -d 'Open an encrypted bundle with this secret key; may be given several times' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l progress -d 'Show progress as auto, bar, plain, json or none [auto]' -r -f -a "auto\t''
+bar\t''
+plain\t''
+json\t''
+none\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l scratch -d 'Make this folder for it, and leave it there [a temporary one]' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l no-full-fallback -d 'Refuse where no delta fits what runs'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l force -d 'Take a version that is blocked, or that runs already'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l json -d 'Print JSON'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from status" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from status" -l progress -d 'Show progress as auto, bar, plain, json or none [auto]' -r -f -a "auto\t''
+bar\t''
+plain\t''
+json\t''
+none\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from status" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from status" -l json -d 'Print JSON'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from status" -l read -d 'Read what runs, and show its digest'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from commit" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from commit" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from commit" -l json -d 'Print JSON'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from commit" -l check -d 'Make the checks of [health] first, and go back if they do not pass in time'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from commit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from rollback" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from rollback" -l why -d 'The reason that is remembered [by hand]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from rollback" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from rollback" -l json -d 'Print JSON'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from rollback" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from mark-bad" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from mark-bad" -l why -d 'The reason that is remembered [by hand]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from mark-bad" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from mark-bad" -l json -d 'Print JSON'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from mark-bad" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from unblock" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from unblock" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from unblock" -l json -d 'Print JSON'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from unblock" -l all -d 'All of them'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from unblock" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from settle" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from settle" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from settle" -l json -d 'Print JSON'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from settle" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from run" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from run" -l drain -d 'How long the end may take [30s]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from run" -l log-format -d 'text, logfmt, json or journal [text]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from run" -l log-level -d 'What is logged, such as debug or info,http=debug [info]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from run" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from consent" -l action -d 'Only for this action [the one that waits]' -r
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from consent" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from consent" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from bundle" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -267,6 +402,7 @@ complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_sub
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from keygen" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from keygen" -l encryption -d 'A pair for a device: bundles are encrypted to NAME.pub, NAME.key opens them'
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from keygen" -l json -d 'Print JSON'
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from keygen" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from keys" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''

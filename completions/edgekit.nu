@@ -360,6 +360,210 @@ module completions {
     --help(-h)                # Print help (see more with '--help')
   ]
 
+  def "nu-complete edgekit ota apply progress" [] {
+    [ "auto" "bar" "plain" "json" "none" ]
+  }
+
+  def "nu-complete edgekit ota apply color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Install a bundle into the slot that does not run, and start it next
+  export extern "edgekit ota apply" [
+    --component: string       # Only this component; may be given several times
+    --no-full-fallback        # Refuse where no delta fits what runs
+    --force                   # Take a version that is blocked, or that runs already
+    --key: path               # Believe this public key; may be given several times
+    --threshold: string       # How many of the keys must have signed [1]
+    --keys: path              # Believe this list of keys, and lists that follow it [/etc/edgekit/ota/keys.toml]
+    --max-bytes: string       # Fetch no more than this, such as 200MiB
+    --max-time: string        # Take no longer over fetching, such as 6h
+    --rate: string            # Fetch no faster, such as 256K/s
+    --config: path            # Read this file instead of those in /etc/edgekit
+    --decrypt-with: path      # Open an encrypted bundle with this secret key; may be given several times
+    --json                    # Print JSON
+    --progress: string@"nu-complete edgekit ota apply progress" # Show progress as auto, bar, plain, json or none [auto]
+    --dry-run                 # Only show what would be done, in bytes
+    --color: string@"nu-complete edgekit ota apply color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+    file: path                # A file or an address; - is standard input
+  ]
+
+  def "nu-complete edgekit ota plan progress" [] {
+    [ "auto" "bar" "plain" "json" "none" ]
+  }
+
+  def "nu-complete edgekit ota plan color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show what 'apply' would do, in bytes
+  export extern "edgekit ota plan" [
+    --component: string       # Only this component; may be given several times
+    --no-full-fallback        # Refuse where no delta fits what runs
+    --force                   # Take a version that is blocked, or that runs already
+    --key: path               # Believe this public key; may be given several times
+    --threshold: string       # How many of the keys must have signed [1]
+    --keys: path              # Believe this list of keys, and lists that follow it [/etc/edgekit/ota/keys.toml]
+    --max-bytes: string       # Fetch no more than this, such as 200MiB
+    --max-time: string        # Take no longer over fetching, such as 6h
+    --rate: string            # Fetch no faster, such as 256K/s
+    --config: path            # Read this file instead of those in /etc/edgekit
+    --decrypt-with: path      # Open an encrypted bundle with this secret key; may be given several times
+    --json                    # Print JSON
+    --progress: string@"nu-complete edgekit ota plan progress" # Show progress as auto, bar, plain, json or none [auto]
+    --color: string@"nu-complete edgekit ota plan color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+    file: path                # A file or an address; - is standard input
+  ]
+
+  def "nu-complete edgekit ota simulate progress" [] {
+    [ "auto" "bar" "plain" "json" "none" ]
+  }
+
+  def "nu-complete edgekit ota simulate color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Go through an installation, its commit and its fallback, in a folder
+  export extern "edgekit ota simulate" [
+    --component: string       # Only this component; may be given several times
+    --no-full-fallback        # Refuse where no delta fits what runs
+    --force                   # Take a version that is blocked, or that runs already
+    --key: path               # Believe this public key; may be given several times
+    --threshold: string       # How many of the keys must have signed [1]
+    --keys: path              # Believe this list of keys, and lists that follow it [/etc/edgekit/ota/keys.toml]
+    --max-bytes: string       # Fetch no more than this, such as 200MiB
+    --max-time: string        # Take no longer over fetching, such as 6h
+    --rate: string            # Fetch no faster, such as 256K/s
+    --config: path            # Read this file instead of those in /etc/edgekit
+    --decrypt-with: path      # Open an encrypted bundle with this secret key; may be given several times
+    --json                    # Print JSON
+    --progress: string@"nu-complete edgekit ota simulate progress" # Show progress as auto, bar, plain, json or none [auto]
+    --scratch: path           # Make this folder for it, and leave it there [a temporary one]
+    --color: string@"nu-complete edgekit ota simulate color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+    file: path                # A file or an address; - is standard input
+  ]
+
+  def "nu-complete edgekit ota status progress" [] {
+    [ "auto" "bar" "plain" "json" "none" ]
+  }
+
+  def "nu-complete edgekit ota status color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show what runs, what is next, and what is not taken
+  export extern "edgekit ota status" [
+    --config: path            # Read this file instead of those in /etc/edgekit
+    --json                    # Print JSON
+    --read                    # Read what runs, and show its digest
+    --progress: string@"nu-complete edgekit ota status progress" # Show progress as auto, bar, plain, json or none [auto]
+    --color: string@"nu-complete edgekit ota status color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete edgekit ota commit color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Keep the new version: it is good
+  export extern "edgekit ota commit" [
+    --config: path            # Read this file instead of those in /etc/edgekit
+    --json                    # Print JSON
+    --check                   # Make the checks of [health] first, and go back if they do not pass in time
+    --color: string@"nu-complete edgekit ota commit color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete edgekit ota rollback color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Go back to the other slot, and block the version that is left
+  export extern "edgekit ota rollback" [
+    --config: path            # Read this file instead of those in /etc/edgekit
+    --json                    # Print JSON
+    --why: string             # The reason that is remembered [by hand]
+    --color: string@"nu-complete edgekit ota rollback color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete edgekit ota mark-bad slot" [] {
+    [ "a" "b" "running" "other" ]
+  }
+
+  def "nu-complete edgekit ota mark-bad color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Say that a slot is bad: it is not started again
+  export extern "edgekit ota mark-bad" [
+    --config: path            # Read this file instead of those in /etc/edgekit
+    --json                    # Print JSON
+    --why: string             # The reason that is remembered [by hand]
+    --color: string@"nu-complete edgekit ota mark-bad color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+    slot?: string@"nu-complete edgekit ota mark-bad slot" # a, b, running or other [running]
+  ]
+
+  def "nu-complete edgekit ota unblock color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Take blocked versions again, and end the safe mode
+  export extern "edgekit ota unblock" [
+    --config: path            # Read this file instead of those in /etc/edgekit
+    --json                    # Print JSON
+    --all                     # All of them
+    --color: string@"nu-complete edgekit ota unblock color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+    id?: string               # The version, as 'status' shows it
+  ]
+
+  def "nu-complete edgekit ota settle color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Finish what a power cut left: for scripts that start before others
+  export extern "edgekit ota settle" [
+    --config: path            # Read this file instead of those in /etc/edgekit
+    --json                    # Print JSON
+    --color: string@"nu-complete edgekit ota settle color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete edgekit ota run color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Ask for updates, take them when it is time, and tell how it went: the daemon
+  export extern "edgekit ota run" [
+    --config: path            # Read this file instead of those in /etc/edgekit
+    --drain: string           # How long the end may take [30s]
+    --log-format: string      # text, logfmt, json or journal [text]
+    --log-level: string       # What is logged, such as debug or info,http=debug [info]
+    --color: string@"nu-complete edgekit ota run color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete edgekit ota consent word" [] {
+    [ "yes" "no" ]
+  }
+
+  def "nu-complete edgekit ota consent color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Answer a server that asks for consent, through the daemon
+  export extern "edgekit ota consent" [
+    --action: string          # Only for this action [the one that waits]
+    --color: string@"nu-complete edgekit ota consent color" # Colour the output: auto, always or never [auto]
+    --help(-h)                # Print help (see more with '--help')
+    word: string@"nu-complete edgekit ota consent word" # yes or no
+  ]
+
   def "nu-complete edgekit ota bundle color" [] {
     [ "auto" "always" "never" ]
   }
@@ -392,6 +596,7 @@ module completions {
     --method: string@"nu-complete edgekit ota bundle create method" # How deltas are made: binary, chunks or blocks [by the sizes]
     --sign-with: path         # Sign with this secret key; may be given several times
     --list: path              # Bring this list of keys along, the oldest first; may be given several times
+    --encrypt-to: path        # Let only the holder of this key read the images; may be given several times
     --compatible: string      # Hardware it is for, with * and ?; may be given several times
     --floor: string           # Once it is committed, take nothing below this version
     --min-source: string      # Devices below this version need another bundle first
@@ -454,6 +659,11 @@ module completions {
     --key: path               # Believe this public key; may be given several times
     --threshold: string       # How many of the keys must have signed [1]
     --keys: path              # Believe this list of keys, and lists that follow it [/etc/edgekit/ota/keys.toml]
+    --max-bytes: string       # Fetch no more than this, such as 200MiB
+    --max-time: string        # Take no longer over fetching, such as 6h
+    --rate: string            # Fetch no faster, such as 256K/s
+    --config: path            # Read this file instead of those in /etc/edgekit
+    --decrypt-with: path      # Open an encrypted bundle with this secret key; may be given several times
     --hardware: string        # Check that it is for this hardware
     --installed: string       # Check that this version may be updated
     --floor: string           # Check that it is not below this version
@@ -461,7 +671,7 @@ module completions {
     --progress: string@"nu-complete edgekit ota bundle verify progress" # Show progress as auto, bar, plain, json or none [auto]
     --color: string@"nu-complete edgekit ota bundle verify color" # Colour the output: auto, always or never [auto]
     --help(-h)                # Print help (see more with '--help')
-    file: path                # The bundle; - is standard input
+    file: path                # The bundle: a file, an address, or - for standard input
   ]
 
   def "nu-complete edgekit ota bundle inspect color" [] {
@@ -472,9 +682,13 @@ module completions {
   export extern "edgekit ota bundle inspect" [
     --manifest                # Print the signed text as it is
     --json                    # Print JSON
+    --max-bytes: string       # Fetch no more than this, such as 200MiB
+    --max-time: string        # Take no longer over fetching, such as 6h
+    --rate: string            # Fetch no faster, such as 256K/s
+    --config: path            # Read this file instead of those in /etc/edgekit
     --color: string@"nu-complete edgekit ota bundle inspect color" # Colour the output: auto, always or never [auto]
     --help(-h)                # Print help (see more with '--help')
-    file: path                # The bundle; - is standard input
+    file: path                # The bundle: a file, an address, or - for standard input
   ]
 
   def "nu-complete edgekit ota bundle diff method" [] {
@@ -517,11 +731,16 @@ module completions {
     --key: path               # Believe this public key; may be given several times
     --threshold: string       # How many of the keys must have signed [1]
     --keys: path              # Believe this list of keys, and lists that follow it [/etc/edgekit/ota/keys.toml]
+    --max-bytes: string       # Fetch no more than this, such as 200MiB
+    --max-time: string        # Take no longer over fetching, such as 6h
+    --rate: string            # Fetch no faster, such as 256K/s
+    --config: path            # Read this file instead of those in /etc/edgekit
+    --decrypt-with: path      # Open an encrypted bundle with this secret key; may be given several times
     --json                    # Print JSON
     --progress: string@"nu-complete edgekit ota bundle extract progress" # Show progress as auto, bar, plain, json or none [auto]
     --color: string@"nu-complete edgekit ota bundle extract color" # Colour the output: auto, always or never [auto]
     --help(-h)                # Print help (see more with '--help')
-    file: path                # The bundle; - is standard input
+    file: path                # The bundle: a file, an address, or - for standard input
   ]
 
   def "nu-complete edgekit ota keygen color" [] {
@@ -530,6 +749,7 @@ module completions {
 
   # Make a pair of keys: NAME.key to sign with, NAME.pub to give away
   export extern "edgekit ota keygen" [
+    --encryption              # A pair for a device: bundles are encrypted to NAME.pub, NAME.key opens them
     --json                    # Print JSON
     --color: string@"nu-complete edgekit ota keygen color" # Colour the output: auto, always or never [auto]
     --help(-h)                # Print help (see more with '--help')
