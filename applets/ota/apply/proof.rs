@@ -226,8 +226,13 @@ impl Life {
         }
         settle(&mut device).map_err(|fault| at(format!("settle: {fault}")))?;
         let link = disk.read_link(Path::new("/sets/current")).map_err(|error| at(error.to_string()))?;
-        if link != Path::new(booted.word()) {
-            return Err(at(format!("slot {booted} runs, and the link leads to {link:?}")));
+        // Without a loader, what was decided and not done yet is done now.
+        let running = device.boot.running().map_err(fault)?;
+        if link != Path::new(running.word()) {
+            return Err(at(format!("slot {running} runs, and the link leads to {link:?}")));
+        }
+        if !of(running).is_some_and(|version| allowed.contains(&version)) {
+            return Err(at(format!("after settle {:?} runs, and it may be {allowed:?}", of(running))));
         }
         for slot in Name::BOTH {
             let known = device.state.set(slot).map_err(|fault| at(fault.to_string()))?;

@@ -386,7 +386,8 @@ mod tests {
                     prop_assert!(!open(now) && open(next) && !open(next - 1) && next > now && next - now <= 7 * 86_400);
                 }
             }
-            for window in &windows {
+            // A whole day from another minute than its first cannot be written.
+            for window in windows.iter().filter(|window| window.lasts < 1440 || window.from == 0) {
                 prop_assert_eq!(window.to_string().parse::<Times>(), Ok(*window));
             }
         }
