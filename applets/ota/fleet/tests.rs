@@ -430,7 +430,6 @@ async fn an_action_is_done_and_its_end_is_told_with_what_runs() {
     let words = world.server.words();
     assert_eq!(words.iter().filter(|word| word.contains("closed")).count(), 1);
     assert!(words[0] == "a5 Proceeding" && words.contains(&"a5 Downloaded".to_owned()), "{words:?}");
-    assert!(words.contains(&"a5 Resumed".to_owned()), "{words:?}");
     let News::Closed { details, .. } = world.server.desk().told.last().expect("news").1.clone() else {
         panic!()
     };
