@@ -213,13 +213,13 @@ static_cargo() {
         # No panic passes through C (Luau is C++, and keeps its tables).
         # Of zstd: one way to decode Huffman and one for sequences, levels 1 and 19 (delta/zstd.rs) and no others, no
         # sentences. No other C knows these words.
-        local triple part flags="-fno-asynchronous-unwind-tables -fno-unwind-tables"
-        flags+=" -DHUF_FORCE_DECOMPRESS_X1=1 -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT=1 -DZSTD_STRIP_ERROR_STRINGS=1"
+        local triple part cflags="-fno-asynchronous-unwind-tables -fno-unwind-tables"
+        cflags+=" -DHUF_FORCE_DECOMPRESS_X1=1 -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT=1 -DZSTD_STRIP_ERROR_STRINGS=1"
         for part in DFAST GREEDY LAZY LAZY2 BTLAZY2 BTOPT; do
-            flags+=" -DZSTD_EXCLUDE_${part}_BLOCK_COMPRESSOR=1"
+            cflags+=" -DZSTD_EXCLUDE_${part}_BLOCK_COMPRESSOR=1"
         done
         triple=$(triple "$arch")
-        export "CFLAGS_${triple//-/_}=$flags"
+        export "CFLAGS_${triple//-/_}=$cflags"
         SOURCE_DATE_EPOCH=$(git -C "$workspace" log -1 --format=%ct 2>/dev/null || echo 0)
         unset RUSTFLAGS
         [ -z "$STD_SOURCE" ] || export __CARGO_TESTS_ONLY_SRC_ROOT=$STD_SOURCE/library

@@ -30,7 +30,7 @@ impl Follower {
         let wrong = |key: &str| {
             let what =
                 format!("what the state holds as '{key}' was written by another version of this program");
-            Fault::Refused(what, "use that version, or remove the record with 'edgekit ota run --forget'")
+            Fault::Refused(what, "run that version until it has no update under way, and this one after")
         };
         if let Some(record) = self.off(|machine| machine.recall(JOB)).await? {
             self.job = Some(Job::read(&record).ok_or_else(|| wrong(JOB))?);
