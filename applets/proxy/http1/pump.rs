@@ -94,9 +94,9 @@ impl Pump {
         self.trails = false;
     }
 
-    /// Sends what is to come of the body in chunks, or as it is; trailers only follow chunks.
+    /// Sends what is to come of the body in chunks, or as it is.
     pub fn send_in_chunks(&mut self, chunked_out: bool) {
-        (self.chunked_out, self.trails) = (chunked_out, chunked_out);
+        self.chunked_out = chunked_out;
     }
 
     /// Lets trailers follow, should the message go out in chunks.
@@ -104,7 +104,8 @@ impl Pump {
         self.trails = trails && self.chunked_out;
     }
 
-    /// Puts a body that is all here behind the head in [`Pump::out`]: both can be sent again.
+    /// Puts a body that is all here behind the head in [`Pump::out`]: both can be sent again. Trailers do not follow
+    /// chunks: there are servers that take them for the next request.
     pub fn keep(&mut self, payload: &[u8], trailers: Vec<u8>, chunked: bool) {
         self.trailers = trailers;
         if !chunked {
@@ -112,7 +113,7 @@ impl Pump {
             return;
         }
         outgoing::chunk(&mut self.out.head, payload);
-        trailers::end(&mut self.out.head, &trailers::read(&self.trailers).unwrap_or_default());
+        self.out.head.extend_from_slice(b"0\r\n\r\n");
     }
 
     /// True once all has come and all is written.

@@ -2,7 +2,7 @@
 //!
 //! A trailer comes when a message has been judged and routed by its head: what frames, routes, changes
 //! a request, proves who asks, or says what the body is, is not believed that late (RFC 9110 §6.5.1) and
-//! goes no further. `pump.rs` asks; `chunked.rs` brings the text of HTTP/1.1, HTTP/2 its fields.
+//! goes no further. Trailers of a request go to servers of HTTP/2 alone. `pump.rs` asks; `chunked.rs` brings the text of HTTP/1.1, HTTP/2 its fields.
 
 use super::field::{Field, Known, Lines, Span};
 use super::scan::is_token;
