@@ -9,12 +9,12 @@
 use std::io;
 
 use bytes::Bytes;
-use hyper::header::{HeaderValue, IF_RANGE, RANGE};
+use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode};
 
 use crate::client::Call;
 use crate::error::{Error, Kind};
-use crate::range::{ContentRange, Validator, content_range, part};
+use crate::range::{self, ContentRange, Validator, content_range, part};
 use crate::{Answer, Client, PartFile, Retry};
 
 /// A new version on the server more often than this within one download ends it.
@@ -215,15 +215,12 @@ impl<S: Sink, P: FnMut(Progress)> Run<'_, S, P> {
 
     /// The request for what is missing.
     fn request(&self) -> Result<Call, Error> {
-        let call = self.plan.call.clone();
-        let Some(validator) = self.validator.as_ref().filter(|_| self.done > 0) else { return Ok(call) };
-        let value = |text: &str| {
-            HeaderValue::try_from(text)
-                .map_err(|_| self.error(Kind::Protocol("a validator that is no header".to_owned())))
-        };
-        Ok(call
-            .header(RANGE, value(&format!("bytes={}-", self.done))?)
-            .header(IF_RANGE, value(validator.as_str())?))
+        let call = &self.plan.call;
+        match self.validator.as_ref().filter(|_| self.done > 0) {
+            Some(version) => range::ask(call, self.done, None, Some(version))
+                .map_err(|reason| self.error(Kind::Protocol(reason))),
+            None => Ok(call.clone()),
+        }
     }
 
     /// Checks a 206. False if it belongs to another version, against what `If-Range` asked for.

@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_ENCODING, ETAG, HeaderName, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE};
+use hyper::header::{CONTENT_ENCODING, ETAG, HeaderName, HeaderValue, LAST_MODIFIED};
 use hyper::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 
@@ -335,16 +335,8 @@ impl Pull {
     }
 
     fn request(&self, last: Option<u64>) -> Result<Call, Error> {
-        let value = |text: &str| {
-            HeaderValue::try_from(text)
-                .map_err(|_| self.error(Kind::Protocol("a validator that is no header".to_owned())))
-        };
-        let last = last.map_or_else(String::new, |last| last.to_string());
-        let call = self.call.clone().header(RANGE, value(&format!("bytes={}-{last}", self.at))?);
-        match self.known.as_ref().and_then(|known| known.validator.as_ref()) {
-            Some(validator) => Ok(call.header(IF_RANGE, value(validator.as_str())?)),
-            None => Ok(call),
-        }
+        let version = self.known.as_ref().and_then(|known| known.validator.as_ref());
+        range::ask(&self.call, self.at, last, version).map_err(|reason| self.error(Kind::Protocol(reason)))
     }
 
     /// Compares an answer with the first one, or remembers it.

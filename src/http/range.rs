@@ -1,11 +1,13 @@
 //! Byte ranges (RFC 9110 §14) and the validators that make resuming safe (§8.8, §13.1.5).
 //!
-//! Neighbours: `download.rs` asks for ranges and distrusts the answers, `files.rs` serves them.
+//! Neighbours: `download.rs` and `pull.rs` ask for ranges and distrust the answers, `files.rs` serves them.
 
 use std::fmt;
 
 use hyper::HeaderMap;
-use hyper::header::{CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, RANGE};
+use hyper::header::{CONTENT_RANGE, ETAG, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE};
+
+use crate::client::Call;
 
 /// Bytes `first..=last` of something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,6 +101,26 @@ pub enum Wanted {
     Part(Span),
     /// A range that lies outside: 416.
     Outside,
+}
+
+/// The request for bytes from `first` on, or as far as `last`: of this version, where the server named one.
+///
+/// # Errors
+/// As a reason.
+pub(crate) fn ask(
+    call: &Call,
+    first: u64,
+    last: Option<u64>,
+    version: Option<&Validator>,
+) -> Result<Call, String> {
+    let value =
+        |text: &str| HeaderValue::try_from(text).map_err(|_| "a validator that is no header".to_owned());
+    let last = last.map_or_else(String::new, |last| last.to_string());
+    let call = call.clone().header(RANGE, value(&format!("bytes={first}-{last}"))?);
+    match version {
+        Some(version) => Ok(call.header(IF_RANGE, value(version.as_str())?)),
+        None => Ok(call),
+    }
 }
 
 /// Reads a `Range` header. One range is served; several, as the RFC allows, are answered with everything.

@@ -21,7 +21,7 @@ mod proof;
 mod settle;
 pub mod state;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

@@ -41,10 +41,8 @@ impl Script {
     fn ask(&self, words: &[&str]) -> Result<String, Fault> {
         let argv = [self.program.as_os_str()].into_iter().chain(words.iter().map(OsStr::new)).collect();
         let program = Program { argv, env: Vec::new(), deadline: self.time, keep: MAX_ANSWER };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(Fault::io("wait for", &self.program))?;
-        let ended = runtime.block_on(program.succeed());
-        let ended = ended.map_err(|why| self.wrong(&words.join(" "), format!("failed: {why}")))?;
+        let ended =
+            program.succeed_here().map_err(|why| self.wrong(&words.join(" "), format!("failed: {why}")))?;
         Ok(String::from_utf8_lossy(&ended.out).into_owned())
     }
 

@@ -12,13 +12,13 @@ use super::shelf::Shelf;
 use super::source::{BytesSource, Source};
 use super::write::{self, Ingredient, Recipe};
 use super::{Head, Manifest, tree};
+use crate::apply::testing::{One, noise};
 use crate::delta::Method;
 use crate::fault::Fault;
 use crate::hex::Hex;
 use crate::keys::SecretKey;
 use crate::keys::list::tests::list;
 use crate::moment::Moment;
-use crate::trust::{Approval, Trust};
 
 /// A folder of a test's own.
 struct Folder(PathBuf);
@@ -45,28 +45,6 @@ impl Drop for Folder {
     }
 }
 
-/// Believes the key of seed 1.
-struct One;
-
-impl Trust for One {
-    fn check(&self, head: &Head, _now: Moment) -> Result<Approval, Fault> {
-        let key = SecretKey::of_seed(1).public();
-        match head.signed.count(&[key]) {
-            Ok(1) => Ok(Approval { signers: vec![key], threshold: 1, list: None }),
-            other => Err(Fault::Untrusted(format!("{other:?}"), "")),
-        }
-    }
-}
-
-fn image(seed: u32, len: usize) -> Vec<u8> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    std::iter::repeat_with(&mut next).take(len).collect()
-}
-
 fn manifest() -> Manifest {
     Manifest {
         format: 1,
@@ -84,11 +62,11 @@ fn manifest() -> Manifest {
 
 /// Two components, one with a delta; the second of several pages and blocks.
 fn made(folder: &Folder, len: usize) -> Vec<u8> {
-    let old = image(7, 3000);
+    let old = noise(7, 3000);
     let mut new = old.clone();
     new[1000..1010].fill(9);
     let (old, new) = (folder.file("old", &old), folder.file("new", &new));
-    let big = folder.file("big", &image(8, len));
+    let big = folder.file("big", &noise(8, len));
     let ingredient = |name: &str, image, sources| Ingredient { name: name.to_owned(), image, sources };
     let recipe = Recipe {
         manifest: manifest(),
@@ -318,7 +296,7 @@ fn what_was_fetched_of_a_block_outlives_its_process() {
         let head = usize::try_from(bundle.head.len()).expect("short");
         if poured.is_ok() {
             bundle.clear();
-            assert!(out == image(8, 300_000));
+            assert!(out == noise(8, 300_000));
         } else {
             drop(bundle);
         }

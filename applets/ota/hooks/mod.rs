@@ -164,10 +164,7 @@ fn carry_out(action: Action, programs: &[PathBuf], time: Duration) -> Result<(),
                 let program = argv.first().map(|word| word.to_string_lossy()).unwrap_or_default();
                 return Err(format!("'{program}' is none of hooks.programs"));
             }
-            let program = Program { argv, env: Vec::new(), deadline: time, keep: KEPT };
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = runtime.map_err(|error| text::io_reason(&error))?;
-            runtime.block_on(program.succeed()).map(drop)
+            Program { argv, env: Vec::new(), deadline: time, keep: KEPT }.succeed_here().map(drop)
         }
         // Nothing else was granted.
         _ => Ok(()),

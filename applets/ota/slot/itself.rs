@@ -151,10 +151,7 @@ fn look(fs: &dyn Fs, path: &Path) -> Result<Option<Stat>, Fault> {
 }
 
 fn run(words: &[&OsStr], deadline: Duration) -> Result<(), String> {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_all().build().map_err(|error| format!("no runtime: {error}"))?;
-    let program = Program { argv: words.to_vec(), env: Vec::new(), deadline, keep: KEEP };
-    runtime.block_on(program.succeed()).map(drop)
+    Program { argv: words.to_vec(), env: Vec::new(), deadline, keep: KEEP }.succeed_here().map(drop)
 }
 
 #[cfg(test)]

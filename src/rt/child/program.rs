@@ -104,6 +104,16 @@ impl Program<'_> {
         }
     }
 
+    /// [`Program::succeed`], for who has no runtime. To be called in none.
+    ///
+    /// # Errors
+    /// As [`Program::succeed`], and a system that lets no runtime be made.
+    pub fn succeed_here(&self) -> Result<Ended, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| format!("no runtime: {}", text::io_reason(&error)))?;
+        runtime.block_on(self.succeed())
+    }
+
     async fn read(&self, pipe: Option<OwnedFd>) -> Vec<u8> {
         let mut kept = Vec::new();
         let Some(Ok(mut pipe)) = pipe.map(Receiver::from_owned_fd) else { return kept };
@@ -138,6 +148,13 @@ mod tests {
     async fn words_are_words_and_no_shell_sees_them() {
         let words = ["/bin/test", "a b; $(exit 3)", "=", "a b; $(exit 3)"];
         assert!(soon(&words).succeed().await.is_ok());
+    }
+
+    #[test]
+    fn who_has_no_runtime_runs_it_too() {
+        assert_eq!(soon(&["sh", "-c", "echo out"]).succeed_here().unwrap().out, b"out\n");
+        let said = soon(&["false"]).succeed_here().unwrap_err();
+        assert_eq!(said, "'false' ended with exit status: 1");
     }
 
     #[tokio::test]
