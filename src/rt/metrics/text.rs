@@ -1,7 +1,7 @@
 //! The Prometheus text format, version 0.0.4.
 //!
-//! A scrape may find ten thousand lines: labels are written once, when their series is made, and the
-//! rest is appended to one text.
+//! A scrape may find ten thousand lines, and who serves requests on the same CPU shall not wait for all of them: what
+//! the lines of a histogram have in common is written once, and others have a turn now and then.
 
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
@@ -9,11 +9,27 @@ use std::sync::atomic::Ordering;
 use super::{BUCKETS, Buckets, Kind, Labels, Metrics, Series};
 use crate::scope::lock;
 
-/// [`BUCKETS`] as text.
+/// [`BUCKETS`] as text, up to the number.
 const BOUNDS: [&str; BUCKETS.len() + 1] = [
-    "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5",
-    "10", "+Inf",
+    "0.0005\"} ",
+    "0.001\"} ",
+    "0.0025\"} ",
+    "0.005\"} ",
+    "0.01\"} ",
+    "0.025\"} ",
+    "0.05\"} ",
+    "0.1\"} ",
+    "0.25\"} ",
+    "0.5\"} ",
+    "1\"} ",
+    "2.5\"} ",
+    "5\"} ",
+    "10\"} ",
+    "+Inf\"} ",
 ];
+
+/// Lines between two turns of others: about a tenth of a millisecond.
+const TURN: usize = 512;
 
 /// A metric as it was at one moment, its series still to be read.
 struct Found {
@@ -52,20 +68,18 @@ impl Metrics {
             let help = help.replace('\\', "\\\\").replace('\n', "\\n");
             text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
             let head = text.len();
-            let mut rows = Rows { text: &mut text, name };
+            let mut rows = Rows { text: &mut text, name, start: String::new(), until_turn: TURN };
             for (labels, series) in &series {
                 match series {
-                    Series::Counter(counter) => rows.line("", labels, None, counter.get()),
-                    Series::Gauge(gauge) => rows.line("", labels, None, gauge.get()),
+                    Series::Counter(counter) => rows.whole(labels, counter.get()),
+                    Series::Gauge(gauge) => rows.shown(labels, gauge.get()),
                     Series::Histogram(histogram) => {
                         let buckets =
                             std::array::from_fn(|at| histogram.0.buckets[at].load(Ordering::Relaxed));
                         let nanoseconds = histogram.0.nanoseconds.load(Ordering::Relaxed);
                         rows.lines(labels, &(buckets, nanoseconds));
                     }
-                    Series::CounterFrom(read) | Series::GaugeFrom(read) => {
-                        rows.line("", labels, None, read())
-                    }
+                    Series::CounterFrom(read) | Series::GaugeFrom(read) => rows.whole(labels, read()),
                     Series::Collected(_, write) => write(&mut rows),
                 }
             }
@@ -82,17 +96,21 @@ impl Metrics {
 pub struct Rows<'a> {
     text: &'a mut String,
     name: &'static str,
+    /// What the lines of a histogram begin with.
+    start: String,
+    /// Lines until others have a turn.
+    until_turn: usize,
 }
 
 impl Rows<'_> {
     /// A whole number.
     pub fn count(&mut self, labels: &[(&str, &str)], value: u64) {
-        self.line("", &self::labels(labels), None, value);
+        self.whole(&self::labels(labels), value);
     }
 
     /// Any number.
     pub fn number(&mut self, labels: &[(&str, &str)], value: f64) {
-        self.line("", &self::labels(labels), None, value);
+        self.shown(&self::labels(labels), value);
     }
 
     /// A histogram.
@@ -101,31 +119,70 @@ impl Rows<'_> {
     }
 
     fn lines(&mut self, labels: &str, (buckets, nanoseconds): &Buckets) {
+        self.start.clear();
+        let comma = if labels.is_empty() { "" } else { "," };
+        for part in [self.name, "_bucket{", labels, comma, "le=\""] {
+            self.start.push_str(part);
+        }
         let mut total = 0;
         for (bucket, bound) in buckets.iter().zip(BOUNDS) {
             total += bucket;
-            self.line("_bucket", labels, Some(bound), total);
+            self.text.push_str(&self.start);
+            self.text.push_str(bound);
+            self.end(total);
         }
-        self.line("_sum", labels, None, *nanoseconds as f64 / 1e9);
-        self.line("_count", labels, None, total);
+        self.begin("_sum", labels);
+        // Writing to a string cannot fail.
+        let _infallible = writeln!(self.text, "{}", *nanoseconds as f64 / 1e9);
+        self.begin("_count", labels);
+        self.end(total);
     }
 
-    fn line(&mut self, suffix: &str, labels: &str, bound: Option<&str>, value: impl std::fmt::Display) {
-        let text = &mut *self.text;
-        text.push_str(self.name);
-        text.push_str(suffix);
-        if bound.is_some() || !labels.is_empty() {
-            text.push('{');
-            text.push_str(labels);
-            if let Some(bound) = bound {
-                text.push_str(if labels.is_empty() { "le=\"" } else { ",le=\"" });
-                text.push_str(bound);
-                text.push('"');
-            }
-            text.push('}');
+    fn whole(&mut self, labels: &str, value: u64) {
+        self.begin("", labels);
+        self.end(value);
+    }
+
+    fn shown(&mut self, labels: &str, value: impl std::fmt::Display) {
+        self.begin("", labels);
+        // As above.
+        let _infallible = writeln!(self.text, "{value}");
+        self.take_turns();
+    }
+
+    /// A line up to its number.
+    fn begin(&mut self, suffix: &str, labels: &str) {
+        let (open, close) = if labels.is_empty() { ("", " ") } else { ("{", "} ") };
+        for part in [self.name, suffix, open, labels, close] {
+            self.text.push_str(part);
         }
-        // Writing to a string cannot fail.
-        let _infallible = writeln!(text, " {value}");
+    }
+
+    /// The number at the end of a line.
+    fn end(&mut self, mut value: u64) {
+        let mut digits = *b"00000000000000000000\n";
+        let mut at = digits.len() - 1;
+        loop {
+            at -= 1;
+            // The remainder is below ten.
+            digits[at] = b'0' + (value % 10) as u8;
+            value /= 10;
+            if value == 0 {
+                break;
+            }
+        }
+        // Digits are ASCII.
+        self.text.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
+        self.take_turns();
+    }
+
+    /// Lets those run who wait for this CPU, now and then: the kernel takes milliseconds until it does so by itself.
+    fn take_turns(&mut self) {
+        self.until_turn -= 1;
+        if self.until_turn == 0 {
+            self.until_turn = TURN;
+            std::thread::yield_now();
+        }
     }
 }
 
@@ -138,13 +195,15 @@ pub(super) fn labels(labels: &[(&str, &str)]) -> String {
         }
         text.push_str(label);
         text.push_str("=\"");
-        for letter in value.chars() {
-            match letter {
-                '\\' => text.push_str("\\\\"),
-                '"' => text.push_str("\\\""),
-                '\n' => text.push_str("\\n"),
-                letter => text.push(letter),
-            }
+        for part in value.split_inclusive(['\\', '"', '\n']) {
+            let (plain, escaped) = match part.as_bytes().last() {
+                Some(b'\\') => (&part[..part.len() - 1], "\\\\"),
+                Some(b'"') => (&part[..part.len() - 1], "\\\""),
+                Some(b'\n') => (&part[..part.len() - 1], "\\n"),
+                _ => (part, ""),
+            };
+            text.push_str(plain);
+            text.push_str(escaped);
         }
         text.push('"');
     }
@@ -174,9 +233,18 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_written_whole() {
+        for number in [0, 9, 10, 1_234_567_890, u64::MAX] {
+            let metrics = Metrics::default();
+            metrics.counter_from("a_total", "A.", &[], move || number);
+            assert!(metrics.to_text().ends_with(&format!("\na_total {number}\n")), "{}", metrics.to_text());
+        }
+    }
+
+    #[test]
     fn bounds_are_written_as_they_are() {
         for (bound, text) in BUCKETS.iter().zip(BOUNDS) {
-            assert_eq!(bound.to_string(), text);
+            assert_eq!(format!("{bound}\"}} "), text);
         }
     }
 }
