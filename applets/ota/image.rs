@@ -135,6 +135,9 @@ pub(crate) fn is_zero(bytes: &[u8]) -> bool {
     bytes.chunks(ZEROS.len()).all(|piece| *piece == ZEROS[..piece.len()])
 }
 
+/// The strictest address that storage asks for.
+const ALIGNED: usize = 4096;
+
 /// The hashes of all pages of an image, read once from front to back.
 ///
 /// # Errors
@@ -142,9 +145,11 @@ pub(crate) fn is_zero(bytes: &[u8]) -> bool {
 pub fn pages(image: &dyn Image, progress: &mut dyn FnMut(u64)) -> Result<Vec<Hash>, Fault> {
     let (size, count) = (image.size(), tree::pages_of(image.size()));
     let mut hashes = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
-    let mut page = vec![0; PAGE];
+    // Begins where a read past the page cache may put its bytes.
+    let mut room = vec![0; PAGE + ALIGNED];
+    let start = room.as_ptr().align_offset(ALIGNED).min(ALIGNED);
     for number in 0..count {
-        let bytes = &mut page[..tree::page_len(size, number)];
+        let bytes = &mut room[start..start + tree::page_len(size, number)];
         image.read(number * PAGE as u64, bytes)?;
         hashes.push(tree::page_hash(bytes, number, count));
         progress(bytes.len() as u64);

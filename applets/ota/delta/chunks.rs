@@ -1,11 +1,11 @@
-//! Equal pieces of two images of any size: cut at fixed places, or where the content says so.
+//! Equal pieces of two images of any size, cut where the content says so.
 //!
 //! The old image is read once and remembered as one short hash a piece; the new one is read once and each of its
-//! pieces looked up, and compared byte by byte before it counts. Cut by content, a piece is found again when what
-//! comes before it has grown; cut at fixed places, it costs less and fits file systems, whose blocks stay aligned.
+//! pieces looked up, and compared byte by byte before it counts. A piece is found again when what comes before it has
+//! grown.
 //!
 //! The cut by content is that of gear hashing with a stricter mask before the wanted length and a looser one after it
-//! (W. Xia et al., "FastCDC", USENIX ATC 2016). Neighbours: `plan` chooses, `encode` writes the covers down.
+//! (W. Xia et al., "FastCDC", USENIX ATC 2016). Neighbours: `plan` chooses, `stretch` makes the covers longer.
 
 use std::collections::HashMap;
 
@@ -13,15 +13,6 @@ use super::matcher::Cover;
 use crate::bundle::tree::PAGE;
 use crate::fault::Fault;
 use crate::image::{Image, is_zero};
-
-/// How an image is cut into pieces.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Cut {
-    /// Every so many bytes.
-    Fixed(usize),
-    /// Where the content says so.
-    Content,
-}
 
 /// The shortest piece,
 const LEAST: usize = 2 << 10;
@@ -37,11 +28,10 @@ const LOOSE: u64 = 0xffc0_0000_0000_0000;
 pub(crate) fn covers(
     old: &dyn Image,
     new: &dyn Image,
-    cut: Cut,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Vec<Cover>, Fault> {
     let mut places: HashMap<u64, u64> = HashMap::new();
-    each(old, cut, &mut |at, piece| {
+    each(old, &mut |at, piece| {
         if !is_zero(piece) {
             // The first of equals stays: files lie in order.
             places.entry(short(piece)).or_insert(at);
@@ -50,7 +40,7 @@ pub(crate) fn covers(
     })?;
     let mut covers: Vec<Cover> = Vec::new();
     let mut same = vec![0; MOST];
-    each(new, cut, &mut |at, piece| {
+    each(new, &mut |at, piece| {
         progress(piece.len() as u64);
         if is_zero(piece) {
             return Ok(());
@@ -84,16 +74,12 @@ pub(crate) fn covers(
 type Look<'a> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), Fault>;
 
 /// Every piece of an image, with its place.
-fn each(image: &dyn Image, cut: Cut, look: Look<'_>) -> Result<(), Fault> {
+fn each(image: &dyn Image, look: Look<'_>) -> Result<(), Fault> {
     let mut window = vec![0; PAGE];
     let (mut at, mut start, mut filled) = (0_u64, 0, 0);
     let size = image.size();
     while at < size {
-        let most = match cut {
-            Cut::Fixed(len) => len,
-            Cut::Content => MOST,
-        };
-        if filled - start < most && at + ((filled - start) as u64) < size {
+        if filled - start < MOST && at + ((filled - start) as u64) < size {
             window.copy_within(start..filled, 0);
             (filled, start) = (filled - start, 0);
             let from = at + filled as u64;
@@ -102,10 +88,7 @@ fn each(image: &dyn Image, cut: Cut, look: Look<'_>) -> Result<(), Fault> {
             filled += more;
         }
         let ahead = &window[start..filled];
-        let len = match cut {
-            Cut::Fixed(len) => len.min(ahead.len()),
-            Cut::Content => piece(ahead),
-        };
+        let len = piece(ahead);
         look(at, &ahead[..len])?;
         at += len as u64;
         start += len;

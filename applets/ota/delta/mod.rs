@@ -1,18 +1,21 @@
 //! From an old image to a new one: what is alike, and how the rest is written down.
 //!
 //! ```text
-//! old, new ─ seeds, matcher │ chunks ─▶ covers ─ encode ─▶ blocks ─▶ (bundle) ─▶ blocks ─ decode ─▶ pages
+//! old, new ─ seeds, matcher │ chunks │ blocks ─▶ covers ─ encode ─▶ blocks ─▶ (bundle) ─▶ blocks ─ decode ─▶ pages
 //! ```
 //! A full image is a delta that covers nothing, so there is one way to write a payload down and one to read it.
 //!
 //! | room | knows |
 //! |---|---|
 //! | `seeds`, `matcher` | stretches that are nearly equal, wherever they are; both images in memory |
-//! | `chunks` | pieces that are equal, cut by content or at fixed places; images of any size |
+//! | `chunks` | pieces that are equal, cut by content; images of any size |
+//! | `blocks` | blocks of the old image, anywhere in the new one; images of any size |
+//! | `stretch` | how far what these two found goes on |
 //! | `encode`, `streams` | pages as operations, several pages as one compressed block |
 //! | `decode` | pages from a block and the old image, read in windows |
 //! | `varint`, `zstd` | numbers; the compressor |
 
+mod blocks;
 mod chunks;
 mod decode;
 mod encode;
@@ -20,6 +23,7 @@ mod matcher;
 mod plan;
 mod seeds;
 mod streams;
+mod stretch;
 #[cfg(test)]
 mod tests;
 mod varint;

@@ -4,9 +4,9 @@
 //! depends on the sizes alone, never on the machine: the same input makes the same bundle wherever it is made.
 //! Whether a delta is worth its place beside the full image is seen when both are written (`bundle::write`).
 
-use super::chunks::{self, Cut};
 use super::matcher::{self, Cover};
 use super::seeds::Seeds;
+use super::{blocks, chunks, stretch};
 use crate::fault::Fault;
 use crate::image::Image;
 
@@ -17,7 +17,7 @@ pub(crate) enum Method {
     Binary,
     /// Equal pieces, cut by content.
     Chunks,
-    /// Equal blocks of 4 KiB at places that are multiples of 4 KiB.
+    /// Blocks of the old image, anywhere in the new one.
     Blocks,
 }
 
@@ -49,8 +49,6 @@ impl Method {
 const IN_MEMORY: u64 = 2 << 30;
 /// Places of the old image that are indexed, at most: 1 GiB of links.
 const PLACES: usize = 1 << 28;
-/// The block of file systems.
-const BLOCK: usize = 4096;
 
 /// What of `new` is in `old`.
 ///
@@ -62,15 +60,17 @@ pub(crate) fn covers(
     new: &dyn Image,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Vec<Cover>, Fault> {
-    match method {
-        Method::Blocks => chunks::covers(old, new, Cut::Fixed(BLOCK), progress),
-        Method::Chunks => chunks::covers(old, new, Cut::Content, progress),
+    let mut covers = match method {
+        Method::Blocks => blocks::covers(old, new, progress)?,
+        Method::Chunks => chunks::covers(old, new, progress)?,
         Method::Binary => {
             let (old, new) = (whole(old)?, whole(new)?);
             let seeds = Seeds::new(&old, old.len().div_ceil(PLACES).max(1));
-            Ok(matcher::covers(&old, &new, &seeds, progress))
+            return Ok(matcher::covers(&old, &new, &seeds, progress));
         }
-    }
+    };
+    stretch::all(old, new, &mut covers)?;
+    Ok(covers)
 }
 
 fn whole(image: &dyn Image) -> Result<Vec<u8>, Fault> {

@@ -236,3 +236,28 @@ fn images_are_opened_through_links_and_hold_what_archives_keep() {
     Disk.sync_all(scratch.folder()).unwrap();
     assert!(Disk.space(scratch.folder()).unwrap() > 0);
 }
+
+#[test]
+fn an_image_reads_the_same_past_the_page_cache_and_through_it() {
+    let scratch = Scratch::new();
+    let path = scratch.path("image");
+    let bytes: Vec<u8> = (0..3 * 4096 + 777_u32).map(|at| (at % 251) as u8).collect();
+    fs::write(&path, &bytes).unwrap();
+    let image = Disk.open(&path, Access::Image).unwrap();
+    let mut room = vec![0; 5 * 4096];
+    let start = room.as_ptr().align_offset(4096);
+    for (shift, offset, len) in
+        [(0, 0, 8192), (0, 4096, 4096), (0, 4096, 3 * 4096), (1, 0, 8192), (0, 5, 100), (0, 8192, 4873)]
+    {
+        let into = &mut room[start + shift..][..len];
+        let mut filled = 0;
+        while filled < len {
+            match image.read_at((offset + filled) as u64, &mut into[filled..]).unwrap() {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        let end = bytes.len().min(offset + len);
+        assert_eq!((filled, &into[..filled]), (end - offset, &bytes[offset..end]), "{shift} {offset} {len}");
+    }
+}
