@@ -38,6 +38,8 @@ struct DiskFile {
 const LARGEST_BLOCK: usize = 4096;
 /// The unit through the page cache: what storage writes whole.
 const SECTOR: usize = 512;
+/// `MSDOS_SUPER_MAGIC` of `<linux/magic.h>`, with long names and without.
+const FAT: u64 = 0x4d44;
 
 impl Fs for Disk {
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn File>> {
@@ -160,6 +162,10 @@ impl Fs for Disk {
 
     fn remove_folder(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_dir(path)
+    }
+
+    fn is_fat(&self, folder: &Path) -> io::Result<bool> {
+        Ok(fs::statfs(folder)?.f_type as u64 == FAT)
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {

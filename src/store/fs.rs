@@ -105,6 +105,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Removes an empty folder.
     fn remove_folder(&self, path: &Path) -> io::Result<()>;
+    /// Whether a folder is on FAT, where names are kept otherwise: [`crate::publish::rename`].
+    fn is_fat(&self, folder: &Path) -> io::Result<bool>;
     /// Flushes a folder: its names are durable when this returns.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
     /// Takes the lock that lies at a path, or says who has it.

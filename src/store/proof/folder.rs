@@ -27,7 +27,7 @@ fn read(disk: &Recorder, path: &Path) -> Option<Vec<u8>> {
 fn start() -> Recorder {
     let disk = Recorder::new(7);
     disk.make_folder(Path::new("/certs"), 0o700).unwrap();
-    Recorder::of(disk.nodes(), 7)
+    disk.again(7)
 }
 
 /// Publishes states 1 to 6, each as a file and as a folder.

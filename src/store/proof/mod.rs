@@ -4,7 +4,7 @@
 //! record and, at every operation, makes the disks a power cut could leave: what was flushed is there, of the rest
 //! any part, down to the sector and torn inside it; names that were not flushed may or may not have changed.
 //! The proof proves itself by [`power::Fault`]: a record with one flush left out, or two operations swapped, must
-//! turn it red. `table.rs` and `folder.rs` hold the store to it; with the feature `proof`, other crates do the same.
+//! turn it red. `table.rs`, `folder.rs` and `fat.rs` hold the store to it; with the feature `proof`, other crates do the same.
 
 pub mod power;
 mod recorder;
@@ -13,6 +13,8 @@ mod scratch;
 pub use recorder::{Made, Op, Recorder, Step};
 pub use scratch::Scratch;
 
+#[cfg(test)]
+mod fat;
 #[cfg(test)]
 mod folder;
 #[cfg(test)]

@@ -2,8 +2,10 @@
 //!
 //! The rules are harsher than those of the file systems we run on: each sector that was not flushed may be there or
 //! not, whatever its neighbours do, or be torn inside; each change of names that was not flushed may be there or not,
-//! whatever came before it. Only a file's length is, as an inode
-//! is, one of those it had.
+//! whatever came before it. Only a file's length is, as an inode is, one of those it had.
+//!
+//! On FAT ([`Recorder::fat`]) a name is where the file is said to be, and a move is several writes ([`Move`]): before
+//! the moved file is flushed its new name is empty, or that of the file it replaces, whose room may be free by then.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +15,7 @@ use std::{
 
 use super::{
     Dice, Op, Recorder, Step,
-    recorder::{Id, Names, Node, What},
+    recorder::{Id, Made, Names, Node, What},
 };
 
 /// What storage writes as a whole, or tears.
@@ -54,6 +56,7 @@ fn label(step: &Step) -> Option<String> {
         Op::FlushFolder(_) => "flush folder",
         Op::FlushAll => "flush all",
         Op::Dress(..) => "dress",
+        Op::Free(_) => "free",
         Op::Made(_) | Op::Grow(..) | Op::Handed(_) | Op::Told(_) => return None,
     };
     Some(format!("{kind} {}", step.name))
@@ -117,7 +120,7 @@ pub fn cuts<B>(
     seed: u64,
     mut look: impl FnMut(Cut) -> ControlFlow<B>,
 ) -> Option<B> {
-    let mut disk = Durable { nodes: start.nodes(), waiting: Vec::new() };
+    let mut disk = Durable { nodes: start.nodes(), fat: start.keeps_fat(), waiting: Vec::new() };
     let mut dice = Dice(seed);
     let (mut told, mut handed) = (0, 0);
     for (at, step) in steps.iter().enumerate() {
@@ -153,7 +156,101 @@ enum Share {
 /// What is surely on the disk, and what may be.
 struct Durable {
     nodes: Vec<Node>,
-    waiting: Vec<Op>,
+    fat: bool,
+    waiting: Vec<Waiting>,
+}
+
+/// What was done and is not flushed.
+#[derive(Clone)]
+enum Waiting {
+    Op(Op),
+    Move(Move),
+}
+
+/// A file that is moved on FAT.
+#[derive(Clone)]
+struct Move {
+    folder: Id,
+    /// The name it had, until that is surely gone.
+    from: Option<String>,
+    to: String,
+    id: Id,
+    /// The new name is there: of the file it replaces, or of nothing.
+    taken: bool,
+    /// The file was flushed since: a name that was taken has its place and size, a new one has them once it is there.
+    flushed: bool,
+}
+
+/// What a name stands for that has neither place nor size.
+const HOLLOW: Id = usize::MAX;
+
+impl Move {
+    fn of(nodes: &[Node], op: &Op) -> Option<Move> {
+        let Op::Names(folder, names) = op else { return None };
+        let [(from, None), (to, Some(id))] = &names[..] else { return None };
+        let What::Folder(entries) = &nodes[*folder].what else { return None };
+        let taken = entries.contains_key(to);
+        Some(Move {
+            folder: *folder,
+            from: Some(from.clone()),
+            to: to.clone(),
+            id: *id,
+            taken,
+            flushed: false,
+        })
+    }
+
+    fn set(&self, nodes: &mut [Node], to: bool, from: bool) {
+        let What::Folder(entries) = &mut nodes[self.folder].what else { return };
+        if to {
+            entries.insert(self.to.clone(), self.id);
+        }
+        if let Some(name) = self.from.as_ref().filter(|_| from) {
+            entries.entry(self.to.clone()).or_insert(HOLLOW);
+            entries.remove(name);
+        }
+    }
+
+    /// What is there before anything is flushed: the old name is gone where the new one stood for a file already, and
+    /// is beside the new one where that stands for nothing yet. The kernel has no reason to write more by then.
+    fn begin(&self, nodes: &mut [Node]) {
+        let What::Folder(entries) = &mut nodes[self.folder].what else { return };
+        match (&self.from, self.taken) {
+            (Some(name), true) => _ = entries.remove(name),
+            _ => _ = entries.entry(self.to.clone()).or_insert(HOLLOW),
+        }
+    }
+
+    /// Writes what that flush makes durable; false once nothing waits any more.
+    fn waits_after(&mut self, nodes: &mut [Node], op: &Op) -> bool {
+        match op {
+            Op::Flush(id) if *id == self.id => {
+                self.flushed = true;
+                self.set(nodes, self.taken, false);
+                !(self.taken && self.from.is_none())
+            }
+            Op::FlushFolder(folder) if *folder == self.folder => {
+                self.set(nodes, self.flushed, true);
+                (self.from, self.taken) = (None, true);
+                !self.flushed
+            }
+            Op::FlushAll => {
+                self.set(nodes, true, true);
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// What a cut may leave of it.
+    fn cut(&self, nodes: &mut [Node], dice: &mut Dice) {
+        match (dice.below(4), self.flushed) {
+            (0, _) => {}
+            (1, false) => self.begin(nodes),
+            (1 | 2, _) => self.set(nodes, true, false),
+            _ => self.set(nodes, true, true),
+        }
+    }
 }
 
 impl Durable {
@@ -161,21 +258,31 @@ impl Durable {
         let flushed = |waiting: &Op| match (op, waiting) {
             (Op::Flush(id), Op::Write(at, ..) | Op::Grow(at, _)) => at == id,
             (Op::FlushFolder(id), Op::Names(at, _)) => at == id,
-            (Op::FlushAll, _) => true,
+            (Op::FlushAll, _) | (Op::Flush(_) | Op::FlushFolder(_), Op::Free(_)) => true,
             _ => false,
         };
         match op {
             Op::Flush(_) | Op::FlushFolder(_) | Op::FlushAll => {
-                let (done, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(flushed);
-                self.waiting = waiting;
-                let done: Vec<Op> = done;
-                for op in &done {
-                    apply(&mut self.nodes, op);
+                for mut waiting in std::mem::take(&mut self.waiting) {
+                    let waits = match &mut waiting {
+                        Waiting::Op(done) if flushed(done) => {
+                            apply(&mut self.nodes, done);
+                            false
+                        }
+                        Waiting::Op(_) => true,
+                        Waiting::Move(moved) => moved.waits_after(&mut self.nodes, op),
+                    };
+                    if waits {
+                        self.waiting.push(waiting);
+                    }
                 }
             }
             // Nothing to find before a name stands for it.
             Op::Made(made) => self.nodes.push(made.node()),
-            op => self.waiting.push(op.clone()),
+            op => {
+                let moved = if self.fat { Move::of(&self.nodes, op) } else { None };
+                self.waiting.push(moved.map_or_else(|| Waiting::Op(op.clone()), Waiting::Move));
+            }
         }
     }
 
@@ -183,7 +290,19 @@ impl Durable {
         let mut nodes = self.nodes.clone();
         // The length of a file is one number: one of those it had since its last flush.
         let mut lens: BTreeMap<Id, Vec<usize>> = BTreeMap::new();
-        for op in &self.waiting {
+        for waiting in &self.waiting {
+            let op = match (share, waiting) {
+                (_, Waiting::Op(op)) => op,
+                (Share::None, Waiting::Move(_)) => continue,
+                (Share::All, Waiting::Move(moved)) => {
+                    moved.set(&mut nodes, true, true);
+                    continue;
+                }
+                (Share::Some, Waiting::Move(moved)) => {
+                    moved.cut(&mut nodes, dice);
+                    continue;
+                }
+            };
             if let Some((id, end)) = end_of(op) {
                 let lens = lens.entry(id).or_insert_with(|| vec![len(&self.nodes[id])]);
                 lens.push(end.max(lens.last().copied().unwrap_or(0)));
@@ -207,7 +326,22 @@ impl Durable {
                 }
             }
         }
-        Recorder::of(nodes, dice.roll())
+        fill_hollow(&mut nodes);
+        Recorder::of(nodes, self.fat, dice.roll())
+    }
+}
+
+/// Gives each name without a file one of its own, which is empty.
+fn fill_hollow(nodes: &mut Vec<Node>) {
+    for at in 0..nodes.len() {
+        let mut made = nodes.len();
+        if let What::Folder(entries) = &mut nodes[at].what {
+            for id in entries.values_mut().filter(|id| **id == HOLLOW) {
+                *id = made;
+                made += 1;
+            }
+        }
+        nodes.resize_with(made, || Made::File.node());
     }
 }
 
@@ -253,6 +387,11 @@ fn apply(nodes: &mut [Node], op: &Op) {
             }
         }
         Op::Dress(id, dress) => nodes[*id].dress.set(dress),
+        Op::Free(id) => {
+            if let What::File(bytes) = &mut nodes[*id].what {
+                *bytes = Arc::default();
+            }
+        }
         Op::Made(_) | Op::Flush(_) | Op::FlushFolder(_) | Op::FlushAll | Op::Handed(_) | Op::Told(_) => {}
     }
 }

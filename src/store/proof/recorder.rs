@@ -51,6 +51,8 @@ pub enum Op {
     Dress(usize, Dress),
     /// Everything flushed.
     FlushAll,
+    /// On FAT: the room of a file that has no name any more is free.
+    Free(usize),
     /// The test's own mark: it handed over its change of this number.
     Handed(u64),
     /// The test's own mark: it was told that all changes up to this number are durable.
@@ -100,29 +102,48 @@ struct Inner {
     /// Bytes that may still be taken; for a full disk.
     space: u64,
     process: u32,
+    /// Names are kept as FAT keeps them.
+    fat: bool,
+    /// How often a file is open.
+    open: BTreeMap<Id, u32>,
+    /// Open files whose room is free once they are closed, by the name they had.
+    nameless: BTreeMap<Id, String>,
 }
 
 impl Recorder {
     /// An empty disk.
     pub fn new(seed: u64) -> Recorder {
-        Recorder::of(vec![Made::Folder.node()], seed)
+        Recorder::of(vec![Made::Folder.node()], false, seed)
+    }
+
+    /// The same, of a FAT file system.
+    pub fn fat(seed: u64) -> Recorder {
+        Recorder::of(vec![Made::Folder.node()], true, seed)
     }
 
     /// A disk as a power cut left it, met by another process.
-    pub(super) fn of(nodes: Vec<Node>, seed: u64) -> Recorder {
+    pub(super) fn of(nodes: Vec<Node>, fat: bool, seed: u64) -> Recorder {
         let inner = Inner {
             nodes,
             steps: Vec::new(),
             dice: Dice(seed),
             space: u64::MAX,
             process: 2 + (seed >> 40) as u32,
+            fat,
+            open: BTreeMap::new(),
+            nameless: BTreeMap::new(),
         };
         Recorder(Arc::new(Mutex::new(inner)))
     }
 
     /// The same disk for another process, with nothing recorded yet: what a record begins on.
     pub fn again(&self, seed: u64) -> Recorder {
-        Recorder::of(self.nodes(), seed)
+        Recorder::of(self.nodes(), self.keeps_fat(), seed)
+    }
+
+    /// Whether names are kept as FAT keeps them.
+    pub(super) fn keeps_fat(&self) -> bool {
+        self.inner().fat
     }
 
     /// Writes down a mark of the test.
@@ -153,8 +174,17 @@ impl Recorder {
     fn rename_all(&self, folder: &Path, name: &str, names: Vec<(String, Option<Id>)>) -> io::Result<()> {
         let mut inner = self.inner();
         let id = inner.find(folder)?;
+        let mut gone = Vec::new();
+        if inner.fat {
+            let kept: Vec<Id> = names.iter().filter_map(|(_, id)| *id).collect();
+            let entries = inner.folder(id)?;
+            gone.extend(names.iter().filter_map(|(name, _)| Some((*entries.get(name)?, pattern(name)))));
+            gone.retain(|(id, _)| !kept.contains(id));
+        }
         inner.folder(id)?.apply(&names);
         inner.steps.push(Step { op: Op::Names(id, names), name: pattern(name) });
+        inner.nameless.extend(gone.iter().cloned());
+        gone.iter().for_each(|(id, _)| inner.free(*id));
         Ok(())
     }
 
@@ -224,6 +254,17 @@ impl Inner {
         Ok(())
     }
 
+    /// Frees the room of a file without a name, unless it is open.
+    fn free(&mut self, id: Id) {
+        if self.open.get(&id).is_some_and(|times| *times > 0) {
+            return;
+        }
+        if let (Some(name), What::File(bytes)) = (self.nameless.remove(&id), &mut self.nodes[id].what) {
+            *bytes = Arc::default();
+            self.steps.push(Step { op: Op::Free(id), name });
+        }
+    }
+
     /// The name a file has now.
     fn name_of(&self, id: Id) -> String {
         let named = |node: &Node| match &node.what {
@@ -291,6 +332,7 @@ impl Fs for Recorder {
                 id
             }
         };
+        *self.inner().open.entry(id).or_default() += 1;
         Ok(Box::new(RecordedFile { disk: self.clone(), id }))
     }
 
@@ -384,6 +426,10 @@ impl Fs for Recorder {
         self.take(path)
     }
 
+    fn is_fat(&self, _: &Path) -> io::Result<bool> {
+        Ok(self.keeps_fat())
+    }
+
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         let mut inner = self.inner();
         let id = inner.find(folder)?;
@@ -419,6 +465,16 @@ impl Fs for Recorder {
 struct RecordedFile {
     disk: Recorder,
     id: Id,
+}
+
+impl Drop for RecordedFile {
+    fn drop(&mut self) {
+        let mut inner = self.disk.inner();
+        if let Some(times) = inner.open.get_mut(&self.id) {
+            *times -= 1;
+        }
+        inner.free(self.id);
+    }
 }
 
 impl File for RecordedFile {

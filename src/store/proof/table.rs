@@ -142,8 +142,8 @@ fn round(seed: u64, progress: &Progress) -> Result<(), String> {
 
 /// Goes on from a disk that a cut left, and cuts again.
 fn second(cut: &Cut, contents: &Contents, seed: u64, progress: &Progress) -> Result<(), String> {
-    let start = Recorder::of(cut.disk.nodes(), seed);
-    let mut run = Run::new(Recorder::of(start.nodes(), seed), contents.clone(), 0, seed);
+    let start = cut.disk.again(seed);
+    let mut run = Run::new(start.again(seed), contents.clone(), 0, seed);
     let (table, _) = open(&run.disk);
     run.burst(&table.map_err(|error| error.to_string())?);
     let ended = cuts(&start, &run.disk.steps(), seed, |cut| {

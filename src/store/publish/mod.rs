@@ -2,7 +2,8 @@
 //!
 //! A [`Draft`] is written beside its target under a name of its own, flushed, moved over it, and the folder is
 //! flushed: when [`Draft::commit`] returns, the new file survives a power cut. Permissions, owner and group of the
-//! file that was there are kept. [`Folder`] does the same for a set of files that belong together (`folder.rs`).
+//! file that was there are kept. [`rename`] is that last step alone, and knows what FAT, where boot loaders look for
+//! their files, needs beside. [`Folder`] does the same for a set of files that belong together (`folder.rs`).
 
 mod folder;
 
@@ -32,6 +33,33 @@ pub fn file(fs: &dyn Fs, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     draft.commit()
 }
 
+/// Gives a file that is flushed another name in its folder, durably; what has that name is replaced.
+///
+/// On FAT a file is where its name is. A new name comes without place and size, and one that is taken over keeps those
+/// of the file it had, until the moved file itself is flushed (Linux `vfat_rename`, `fat_write_inode`): a folder that is
+/// flushed before holds an empty file for good if the power fails then. So the file is flushed first. The room of the
+/// one that is replaced is free once nobody has it open, and may be free on the disk before the name changed, so it is
+/// held open until that is durable. Where old and new name are in two sectors, a cut leaves both.
+///
+/// # Errors
+/// [`Error::Io`]; the file has its old name then, or, when flushing failed, one of them.
+pub fn rename(fs: &dyn Fs, from: &Path, to: &Path) -> Result<()> {
+    let folder = folder_of(to);
+    let mut fat = None;
+    if fs.is_fat(folder).map_err(Error::io("look at", folder))? {
+        let replaced = match fs.stat(to).map_err(Error::io("look at", to))? {
+            Some(_) => Some(fs.open(to, Access::Read).map_err(Error::io("open", to))?),
+            None => None,
+        };
+        fat = Some((fs.open(from, Access::Change).map_err(Error::io("open", from))?, replaced));
+    }
+    fs.rename(from, to).map_err(Error::io("replace", to))?;
+    if let Some((moved, _)) = &fat {
+        moved.sync().map_err(Error::io("flush", to))?;
+    }
+    fs.sync_folder(folder).map_err(Error::io("flush the folder", folder))
+}
+
 /// A file in the making. Dropped without [`Draft::commit`], it is gone and its target untouched.
 #[derive(Debug)]
 pub struct Draft<'a> {
@@ -54,9 +82,15 @@ impl<'a> Draft<'a> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let target = follow(fs, path)?;
         let (folder, name) = (folder_of(&target), name_of(&target)?);
-        remove_left_over(fs, folder, &name)?;
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let temp = folder.join(format!(".{name}.{}-{count}.new", fs.process()));
+        let number = if fs.is_fat(folder).map_err(Error::io("look at", folder))? {
+            // What a cut left over may be the file itself under both names: to remove it would free the file's room.
+            // So it stays, and is in nobody's way.
+            fs.random().map_err(Error::io("name a file in", folder))? >> 32
+        } else {
+            remove_left_over(fs, folder, &name, &COUNT)?;
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        };
+        let temp = folder.join(format!(".{name}.{}-{number}.new", fs.process()));
         // Nobody else reads it before it has its owner and its bits.
         let file = fs.open(&temp, Access::New(0o600)).map_err(Error::io("create", &temp))?;
         let draft = Draft { fs, file, temp, target, len: 0, hole: false, committed: false };
@@ -100,10 +134,9 @@ impl<'a> Draft<'a> {
             self.file.write_at(self.len - 1, &[0]).map_err(Error::io("write", &self.temp))?;
         }
         self.file.sync().map_err(Error::io("flush", &self.temp))?;
-        self.fs.rename(&self.temp, &self.target).map_err(Error::io("replace", &self.target))?;
-        self.committed = true;
-        let folder = folder_of(&self.target);
-        self.fs.sync_folder(folder).map_err(Error::io("flush the folder", folder))
+        let renamed = rename(self.fs, &self.temp, &self.target);
+        self.committed = renamed.is_ok();
+        renamed
     }
 }
 
@@ -153,15 +186,19 @@ fn follow(fs: &dyn Fs, path: &Path) -> Result<PathBuf> {
     Err(Error::io("follow the links of", &path)(io::Error::other("there are too many")))
 }
 
-/// Removes drafts of processes that are no more.
-fn remove_left_over(fs: &dyn Fs, folder: &Path, name: &str) -> Result<()> {
+/// Removes drafts of processes that are no more, also of one that had the id of this one: in a container all have the
+/// same. This one's own numbers are below `count`.
+fn remove_left_over(fs: &dyn Fs, folder: &Path, name: &str, count: &AtomicU64) -> Result<()> {
     let prefix = format!(".{name}.");
-    for entry in fs.list(folder).map_err(Error::io("list", folder))? {
+    let entries = fs.list(folder).map_err(Error::io("list", folder))?;
+    let own = count.load(Ordering::Relaxed);
+    for entry in entries {
         let maker = entry.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".new")?.split_once('-'));
-        let Some((Ok(process), Ok(_))) = maker.map(|(pid, n)| (pid.parse::<u32>(), n.parse::<u64>())) else {
+        let Some((Ok(process), Ok(n))) = maker.map(|(pid, n)| (pid.parse::<u32>(), n.parse::<u64>())) else {
             continue;
         };
-        if process != fs.process() && !fs.is_alive(process) {
+        let is_left = if process == fs.process() { n >= own } else { !fs.is_alive(process) };
+        if is_left {
             let path = folder.join(entry);
             match fs.remove(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {

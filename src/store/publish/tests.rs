@@ -44,6 +44,9 @@ fn an_unfinished_draft_leaves_nothing() {
     drop(draft);
     // A process that was killed could not clean up; the next one does. Process 0 is never alive.
     fs::write(scratch.path(".image.0-7.new"), b"half").unwrap();
+    // Nor could one that had our id, as the first process of a container has each time.
+    let other = format!(".image.{}-{}.new", std::process::id(), u64::MAX);
+    fs::write(scratch.path(&other), b"half").unwrap();
     fs::write(scratch.path(".image.backup.new"), b"not ours").unwrap();
     file(&Disk, &path, b"new", 0o600).unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"new");
