@@ -34,7 +34,7 @@ pub struct Machine {
 /// Where EFI system partitions are mounted, the first that has what is looked for counts.
 const PARTITIONS: [&str; 3] = ["/efi", "/boot/efi", "/boot"];
 
-/// Opens the loader. `table` is the state's, for devices that have none.
+/// Opens the loader. `table` is the state's: for devices that have none, and for what a loader may lose.
 ///
 /// # Errors
 /// [`Fault::Config`] for what does not fit together, and those of looking at the loader's store.
@@ -67,7 +67,7 @@ pub fn open(config: &Loader, table: Arc<Table>, machine: Machine) -> Result<Box<
                 None => partition(&*fs)?,
             };
             let vars = Box::new(EfiVarFs::default());
-            Box::new(SystemdBoot::new(fs, &partition, names, vars, running))
+            Box::new(SystemdBoot::new(fs, &partition, names, vars, running, table))
         }
         Kind::Efi => Box::new(Efi::new(Box::new(EfiVarFs::default()), names, running)),
         Kind::Rpi => Box::new(Rpi::new(fs, &place("/boot/firmware"), names, &boot_id, running)?),

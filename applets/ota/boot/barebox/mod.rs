@@ -337,7 +337,8 @@ mod tests {
 
     #[test]
     fn no_power_cut_breaks_the_copies() {
-        let proof = Proof { start: device, open, life: LIFE.to_vec(), sound: |_| Ok(()) };
+        let proof =
+            Proof { disk: Recorder::new, start: device, open, life: LIFE.to_vec(), sound: |_| Ok(()) };
         assert!(proof.holds(3) > 1500);
         // Each copy is flushed before the next but one is written then, and the first two are durable at the end.
         let swapped = Fault::Swapped("write mmc".to_owned(), "flush mmc".to_owned());

@@ -195,7 +195,8 @@ mod tests {
 
     #[test]
     fn no_power_cut_breaks_the_variables() {
-        let proof = Proof { start: firmware, open, life: LIFE.to_vec(), sound: |_| Ok(()) };
+        let proof =
+            Proof { disk: Recorder::new, start: firmware, open, life: LIFE.to_vec(), sound: |_| Ok(()) };
         assert!(proof.holds(2) > 500);
     }
 

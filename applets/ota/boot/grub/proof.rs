@@ -47,7 +47,13 @@ fn sound(disk: &Recorder) -> Result<(), String> {
 }
 
 fn proof() -> Proof {
-    Proof { start: fresh, open: |disk| open(disk, Scheme::Edgekit, ["a", "b"]), life: LIFE.to_vec(), sound }
+    Proof {
+        disk: Recorder::new,
+        start: fresh,
+        open: |disk| open(disk, Scheme::Edgekit, ["a", "b"]),
+        life: LIFE.to_vec(),
+        sound,
+    }
 }
 
 #[test]

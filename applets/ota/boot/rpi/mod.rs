@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn no_power_cut_breaks_the_file() {
         let open = |disk: &Recorder| -> Box<dyn Boot> { Box::new(open_at(disk, "one")) };
-        let proof = Proof { start: card, open, life: LIFE.to_vec(), sound: |_| Ok(()) };
+        let proof = Proof { disk: Recorder::fat, start: card, open, life: LIFE.to_vec(), sound: |_| Ok(()) };
         assert!(proof.holds(2) > 500);
         proof.finds_mistakes(3, &[]);
     }

@@ -52,6 +52,7 @@ fn sound(disk: &Recorder) -> Result<(), String> {
 
 fn redundant() -> Proof {
     Proof {
+        disk: Recorder::new,
         start: two_copies,
         open: |disk| open(disk, Scheme::Edgekit, ["a", "b"]),
         life: LIFE.to_vec(),
@@ -71,13 +72,19 @@ fn no_power_cut_breaks_two_copies() {
         file(disk, "/device", &image);
         file(disk, "/fw_env.config", b"/device 0x200 0x1000\n/device -0x1200 0x1000\n");
     };
-    let mender = Proof { life, start, open: |disk| open(disk, Scheme::Mender, ["2", "3"]), sound };
+    let mender = Proof {
+        disk: Recorder::new,
+        life,
+        start,
+        open: |disk| open(disk, Scheme::Mender, ["2", "3"]),
+        sound,
+    };
     assert!(mender.holds(2) > 500);
 }
 
 #[test]
 fn no_power_cut_breaks_a_file() {
-    let proof = Proof { start: one_file, sound: |_| Ok(()), ..redundant() };
+    let proof = Proof { disk: Recorder::fat, start: one_file, sound: |_| Ok(()), ..redundant() };
     assert!(proof.holds(2) > 500);
     proof.finds_mistakes(3, &[]);
 }
