@@ -223,8 +223,8 @@ static_cargo() {
         SOURCE_DATE_EPOCH=$(git -C "$workspace" log -1 --format=%ct 2>/dev/null || echo 0)
         unset RUSTFLAGS
         [ -z "$STD_SOURCE" ] || export __CARGO_TESTS_ONLY_SRC_ROOT=$STD_SOURCE/library
-        # Where it lies is part of the flags, and so not of the clone.
-        install -m 755 "$ROOT/scripts/lib/relink" "$CACHE/relink"
+        # Where they lie is part of the flags, and so not of the clone.
+        install -m 755 "$ROOT/scripts/lib/relink" "$ROOT/scripts/link/unwind.py" "$CACHE"
         # The registry's directory must be there before its path can be remapped.
         tc cargo fetch --locked --target "$(triple "$arch")" -q
         CARGO_ENCODED_RUSTFLAGS=$(static_rustflags "$target_dir")

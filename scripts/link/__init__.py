@@ -1,0 +1,1 @@
+"""What stands between the compiler's object and the linker: smaller tables of unwinding."""
