@@ -43,7 +43,8 @@ fn command() -> Command {
 }
 
 fn run(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
-    let pages = embedded::pages();
+    let names = embedded::pages();
+    let pages: Vec<&str> = names.iter().map(String::as_str).collect();
     if matches.get_flag("list") {
         let out = ctx.out()?;
         for page in pages {
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn every_page_is_understood_to_its_last_macro() {
         for page in embedded::pages() {
-            let page = roff::Page::parse(&embedded::page(page).unwrap());
+            let page = roff::Page::parse(&embedded::page(&page).unwrap());
             assert!(page.unknown.is_empty(), "{}: {:?}", page.title, page.unknown);
             assert!(page.sections().any(|section| section == "NAME"), "{}", page.title);
         }
