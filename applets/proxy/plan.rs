@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use edgekit_core::config::{Loaded, Named, Problem, Problems};
-use edgekit_core::{Error, text};
+use edgekit_core::{Error, sort, text};
 
 use crate::config::{Config, Introduction, LogFormat, Preface, Route, Served, Spoken};
 use crate::health::Kind;
@@ -19,7 +19,7 @@ use crate::traces;
 /// later (`names.rs`).
 pub(crate) fn resources(config: &Config) -> Resources {
     fn shared<T: Clone>(named: &Named<T>) -> BTreeMap<Name, Arc<T>> {
-        named.iter().map(|(name, value)| (Name::from(name.as_str()), Arc::new(value.clone()))).collect()
+        sort::map(named.iter().map(|(name, value)| (Name::from(name.as_str()), Arc::new(value.clone()))))
     }
     let known = |seat: &Seat| match &seat.address {
         Address::Socket(address) => Some(seat.at(*address)),
@@ -33,7 +33,7 @@ pub(crate) fn resources(config: &Config) -> Resources {
         listeners: shared(&config.listener),
         routes: shared(&config.route),
         clusters: shared(&config.cluster),
-        endpoints: endpoints.collect(),
+        endpoints: sort::map(endpoints),
         zone: config.zone.clone(),
         ..Resources::default()
     }

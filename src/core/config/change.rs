@@ -1,12 +1,12 @@
 //! What differs between two loads, and what of it has to wait for a restart.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use super::describe::{Kind, Reload, Section};
 use super::layer::join;
 use super::load::Loaded;
 use super::value::{Node, Table};
+use crate::sort;
 
 /// One key that changed, or one named table that came or went.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,7 +50,9 @@ fn compare(section: &Section, old: &Table, new: &Table, place: &str, changes: &m
                 compare(below, old, new, &place, changes);
             }
             (Kind::Named(below), Some(Node::Table(old)), Some(Node::Table(new))) => {
-                let names: BTreeSet<&String> = old.entries.keys().chain(new.entries.keys()).collect();
+                let mut names: Vec<&String> = old.entries.keys().chain(new.entries.keys()).collect();
+                sort::natural(&mut names);
+                names.dedup();
                 for name in names {
                     let place = join(&place, name);
                     let table = || Some("table".to_owned());

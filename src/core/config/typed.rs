@@ -35,11 +35,12 @@ impl<T: Settings> Typed for Named<T> {
 
     fn from_node(node: Option<&Node>) -> Option<Named<T>> {
         let Some(Node::Table(tables)) = node else { return None };
-        let one = |(name, node): (&String, &Node)| match node {
-            Node::Table(table) => Some((name.clone(), T::from_table(table)?)),
-            Node::Value(..) => None,
-        };
-        tables.entries.iter().map(one).collect()
+        let mut all = Named::new();
+        for (name, node) in &tables.entries {
+            let Node::Table(table) = node else { return None };
+            all.insert(name.clone(), T::from_table(table)?);
+        }
+        Some(all)
     }
 }
 
