@@ -54,7 +54,7 @@ pub(super) struct Stream {
     pub(super) blocked: bool,
     /// It waits with others, for the connection's window or for room.
     pub(super) queued: bool,
-    /// The other side reset it, not we.
+    /// The other side reset it, maybe after we did.
     pub(super) is_theirs: bool,
     /// It was asked with HEAD: the answer has no body whatever it says of its length.
     pub(super) to_head: bool,
@@ -217,6 +217,15 @@ impl Streams {
             self.forgotten = self.forgotten.max(oldest);
         }
         self.past.push_back((id, past));
+    }
+
+    /// The other side resets one that we had reset: nothing of it is under way any more.
+    pub(super) fn reset_too(&mut self, id: u32) {
+        if let Some((_, past)) =
+            self.past.iter_mut().rev().find(|(one, past)| *one == id && *past == Past::Ours)
+        {
+            *past = Past::Theirs;
+        }
     }
 
     /// How one that is gone ended.

@@ -25,6 +25,7 @@ impl Connection {
             return Err(Code::Protocol.into());
         }
         let Some(place) = self.streams.find(frame.stream) else {
+            self.streams.reset_too(frame.stream);
             return Ok(self.budget.spend(Abuse::Empty, self.now)?);
         };
         let stream = self.streams.at(place);

@@ -148,9 +148,8 @@ impl Connection {
     pub(super) fn end(&mut self, place: u32, code: Code, past: Past) {
         let stream = self.streams.at(place);
         let id = stream.id;
-        if stream.reset.replace(code).is_none() {
-            stream.is_theirs = past == Past::Theirs;
-        }
+        stream.reset = Some(code);
+        stream.is_theirs |= past == Past::Theirs;
         (stream.receives, stream.sends) = (false, false);
         let unread = stream.unread().len() as u32;
         stream.data = Vec::new();

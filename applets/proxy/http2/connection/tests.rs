@@ -312,6 +312,38 @@ fn floods_end_the_connection() {
 }
 
 #[test]
+fn after_both_have_reset_a_stream_nothing_may_follow() {
+    // The answer was out before all of the request was in, so that we have reset it; what was under way is ignored,
+    // and what follows their own reset is not (RFC 9113 §5.1).
+    for is_held in [true, false] {
+        let mut server = server();
+        let hear = |server: &mut Connection, frame: &[u8]| {
+            let mut events = Vec::new();
+            let mut at = 0;
+            while let Some(event) = server.receive(frame, &mut at, Duration::from_secs(1)).unwrap() {
+                events.push(event);
+            }
+            events
+        };
+        let data = frame(Kind::Data, 0, 1, b"x");
+        let events = hear(&mut server, &head(1, 0));
+        let Some(Event::Request { place, .. }) = events.first() else { panic!("{events:?}") };
+        server.reset(*place, Code::None);
+        if !is_held {
+            server.release(*place);
+        }
+        let before = server.out.unsent().len();
+        hear(&mut server, &data);
+        assert_eq!(server.out.unsent().len(), before, "what was under way is ignored");
+        hear(&mut server, &frame(Kind::Reset, 0, 1, &[0, 0, 0, 8]));
+        hear(&mut server, &data);
+        let said = server.out.unsent();
+        let closed = [0, 0, 4, Kind::Reset as u8, 0, 0, 0, 0, 1, 0, 0, 0, Code::StreamClosed as u8];
+        assert!(said.windows(closed.len()).any(|bytes| bytes == closed), "{is_held}: {said:?}");
+    }
+}
+
+#[test]
 fn a_head_that_is_too_long_is_answered_and_forgotten() {
     let mut server = server();
     let mut block = GET.to_vec();
