@@ -75,9 +75,20 @@ fn usage_error(name: &str, rendered: &str) -> Error {
     let tip = paragraphs.find_map(|paragraph| paragraph.trim().strip_prefix("tip: "));
     let hint = match tip {
         Some(tip) => tip.lines().next().unwrap_or(tip).to_owned(),
-        None => format!("see 'edgekit {name} --help'"),
+        None => format!("see '{} --help'", called(name, rendered)),
     };
     Error::new(Exit::USAGE, message.join(" ")).hint(hint)
+}
+
+/// The command that was called, verb and all, by the parser's line of usage.
+fn called(name: &str, rendered: &str) -> String {
+    let is_name = |word: &&str| word.starts_with(|first: char| first.is_ascii_lowercase());
+    let usage = rendered.lines().find_map(|line| line.strip_prefix("Usage: "));
+    let words: Vec<&str> = usage.unwrap_or_default().split(' ').take_while(is_name).collect();
+    match words[..] {
+        ["edgekit", called, ..] if called == name => words.join(" "),
+        _ => format!("edgekit {name}"),
+    }
 }
 
 fn not_in_build(name: &str) -> Error {
@@ -119,5 +130,8 @@ mod tests {
         assert_eq!(error.hint_text(), Some("a similar value exists: 'auto'"));
         let plain = usage_error("trace", "error: unexpected argument '-q' found\n\nUsage: edgekit trace\n");
         assert_eq!(plain.hint_text(), Some("see 'edgekit trace --help'"));
+        let verb = "error: the following required arguments were not provided:\n  <NAME>\n\n\
+                    Usage: edgekit ota keygen <NAME>\n";
+        assert_eq!(usage_error("ota", verb).hint_text(), Some("see 'edgekit ota keygen --help'"));
     }
 }

@@ -141,8 +141,12 @@ fn terms(command: Command) -> Command {
 }
 
 fn apply() -> Command {
-    terms(Command::new("apply").about("Install a bundle into the slot that does not run, and start it next"))
-        .arg(flag("dry-run", "Only show what would be done, in bytes"))
+    let long = "Install a bundle into the slot that does not run, and start it next: by the boot loader at the next boot, or \
+                at once where there is none. What runs is not touched. After ^C, a kill or a power cut the same command \
+                goes on. 'edgekit ota plan' shows it before, 'edgekit ota commit' keeps it, 'edgekit ota rollback' goes back.";
+    let apply =
+        Command::new("apply").about("Install a bundle into the slot that does not run, and start it next");
+    terms(apply.long_about(long)).arg(flag("dry-run", "Only show what would be done, in bytes"))
 }
 
 fn plan() -> Command {

@@ -77,9 +77,12 @@ pub enum Fault {
     /// A slot cannot take an image: no space, mounted, read-only, in use, or the one that runs.
     #[error("{0}")]
     Target(String, String),
-    /// The device does not do this now: the version is blocked, too many were sent back, more than a budget.
+    /// The device does not do this now: the version is blocked, too many were sent back, only deltas are wanted.
     #[error("{0}")]
     Refused(String, &'static str),
+    /// It takes more bytes than may be fetched.
+    #[error("{0}")]
+    Budget(String, &'static str),
     /// What is configured does not fit together, or not this device.
     #[error("{0}")]
     Config(String, String),
@@ -125,11 +128,11 @@ impl From<Fault> for Error {
             Fault::Untrusted(_, hint) | Fault::Unfit(_, hint) => Error::new(Exit::DATA, message).hint(hint),
             Fault::Absent(_, hint) => Error::new(Exit::NO_INPUT, message).hint(hint),
             Fault::Source(_) => Error::new(Exit::DATA, message).hint(
-                "give the image it was made from as --source, or leave --source out to use the full image",
+                "the full image works in any case: ask for a bundle with one; leave --source out where it was given",
             ),
             Fault::Net(error) => Error::from(error),
             Fault::Target(_, hint) => Error::new(Exit::CANT_CREATE, message).hint(hint),
-            Fault::Refused(_, hint) => Error::new(Exit::NO, message).hint(hint),
+            Fault::Refused(_, hint) | Fault::Budget(_, hint) => Error::new(Exit::NO, message).hint(hint),
             Fault::Config(_, hint) => Error::new(Exit::CONFIG, message).hint(hint),
             Fault::Store(error) => error.into(),
             Fault::Stopped(_) => {

@@ -138,11 +138,14 @@ pub(crate) fn is_zero(bytes: &[u8]) -> bool {
 /// The strictest address that storage asks for.
 const ALIGNED: usize = 4096;
 
-/// The hashes of all pages of an image, read once from front to back.
+/// The hashes of all pages of an image, read once from front to back; `progress` may end it.
 ///
 /// # Errors
-/// Those of reading.
-pub fn pages(image: &dyn Image, progress: &mut dyn FnMut(u64)) -> Result<Vec<Hash>, Fault> {
+/// Those of reading, and of `progress`.
+pub fn pages(
+    image: &dyn Image,
+    progress: &mut dyn FnMut(u64) -> Result<(), Fault>,
+) -> Result<Vec<Hash>, Fault> {
     let (size, count) = (image.size(), tree::pages_of(image.size()));
     let mut hashes = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
     // Begins where a read past the page cache may put its bytes.
@@ -152,7 +155,7 @@ pub fn pages(image: &dyn Image, progress: &mut dyn FnMut(u64)) -> Result<Vec<Has
         let bytes = &mut room[start..start + tree::page_len(size, number)];
         image.read(number * PAGE as u64, bytes)?;
         hashes.push(tree::page_hash(bytes, number, count));
-        progress(bytes.len() as u64);
+        progress(bytes.len() as u64)?;
     }
     Ok(hashes)
 }

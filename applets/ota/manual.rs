@@ -30,8 +30,8 @@ pub(crate) const MANUAL: Manual = Manual {
             does: "see how large a delta between two images would be, by each way to make one",
         },
         Example {
-            command: "edgekit ota keygen k; edgekit ota bundle create b --name gw --version 1 --component a=k.pub --sign-with k.key",
-            does: "make a key, and with it a signed bundle of one image",
+            command: "echo 'component.model.kind = \"file\"' > ota.toml; edgekit ota keygen k; edgekit ota bundle create b.ekb --name gw --version 1 --component model=k.pub --sign-with k.key; edgekit ota plan b.ekb --key k.pub --config ota.toml",
+            does: "describe a device of one file, make a key and a bundle for it, see what 'apply' would do; 'commit' keeps it then",
         },
     ],
     files: &[
@@ -63,5 +63,9 @@ pub(crate) const MANUAL: Manual = Manual {
         ),
         (77, "a file may not be read or written"),
         (78, "what is configured does not fit together"),
+        (
+            130,
+            "^C, or TERM with 143: what was written is kept, and the same command goes on; a second one ends it at once",
+        ),
     ],
 };

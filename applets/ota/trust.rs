@@ -126,7 +126,13 @@ impl Trust for KeyTrust {
         if count < keys.threshold as usize {
             let (asked, signed) = (keys.threshold, head.signed.signers().count());
             return Err(Fault::Untrusted(
-                format!("'{place}' has {count} of the {asked} signatures it takes, of {signed} in it"),
+                match (count, signed) {
+                    (_, 0) => format!("'{place}' is not signed"),
+                    (0, _) => format!("'{place}' is signed by nobody who is trusted here"),
+                    _ => {
+                        format!("'{place}' has {count} of the {asked} signatures it takes, of {signed} in it")
+                    }
+                },
                 "it must be signed by keys that are trusted here: 'edgekit ota bundle inspect' lists who signed",
             ));
         }

@@ -5,6 +5,7 @@ mod bundles;
 mod device;
 mod devices;
 mod fleet;
+mod interrupts;
 mod keys;
 mod kills;
 mod large;

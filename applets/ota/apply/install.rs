@@ -11,10 +11,10 @@ use std::rc::Rc;
 use super::plan::Planner;
 use super::settle;
 use super::state::{Deployment, Part, Stage};
-use super::{Installed, Item, Moved, Outcome, Phase, Plan, Terms, Watcher, Way};
+use super::{Installed, Item, Moved, Outcome, Phase, Plan, Terms, Watcher, Way, stop};
 use crate::boot::Name;
 use crate::bundle::read::{self, Bundle};
-use crate::bundle::shelf::Shelf;
+use crate::bundle::shelf::{Marks, Shelf};
 use crate::bundle::source::Source;
 use crate::bundle::tree::{self, Hash, PAGE};
 use crate::bundle::write::NOTHING;
@@ -47,7 +47,7 @@ pub fn install(
     let trust = updater.trust.as_ref().ok_or_else(|| {
         Fault::Untrusted(
             format!("there is nobody to believe: '{}' is not installed", opened.place()),
-            "put a list of keys at ota/keys.toml of the configuration, or give --key or --keys",
+            "give --key FILE, or put a list of keys ('edgekit ota keys create') at ota/keys.toml beside ota.toml",
         )
     })?;
     let (mut bundle, approval) = opened.check(&**trust, updater.now())?;
@@ -61,7 +61,7 @@ pub fn install(
             id: bundle.id(),
             name: bundle.manifest.name.clone(),
             version: bundle.manifest.version.clone(),
-            slot: if outcome == Outcome::Runs { running } else { running.other() },
+            slot: if outcome == Outcome::Reboot { running.other() } else { running },
             items: Vec::new(),
         };
         return Ok(Installed { outcome, plan });
@@ -90,15 +90,16 @@ pub fn install(
     // Who decides about the plan, a hook or a server, does so before anything is written.
     stop(watcher)?;
     if earlier.as_ref().is_none_or(|earlier| earlier.stage != Stage::Written) {
-        if let Some(folder) = updater.shelf.as_ref().filter(|_| is_fetched) {
-            bundle.shelve(Shelf::open(folder, &plan.id));
-        }
+        let shelf = updater.shelf.as_ref().filter(|_| is_fetched);
+        let shelf = shelf.map(|folder| Shelf::open(folder, &plan.id));
+        let marks = shelf.as_ref().map(Shelf::marks);
+        shelf.into_iter().for_each(|shelf| bundle.shelve(shelf));
         let newest = approval.list.and_then(|number| {
             let lists = bundle.head.key_lists().ok()?;
             lists.into_iter().find(|list| list.keys.number == number).map(|list| list.signed.to_text())
         });
-        let deployment = begin(updater, &bundle, &plan, earlier, newest)?;
-        let mut work = Work { updater, bundle, running, deployment, meter, fetched: 0, watcher };
+        let deployment = begin(updater, &bundle, &plan, earlier, newest, marks.as_ref())?;
+        let mut work = Work { updater, bundle, running, deployment, meter, fetched: 0, marks, watcher };
         work.write_all(&plan)?;
         work.prove_all(&plan)?;
         work.written()?;
@@ -108,10 +109,6 @@ pub fn install(
     let outcome = settle::switch(updater)?;
     watcher.phase(Phase::Switched);
     Ok(Installed { outcome, plan })
-}
-
-fn stop(watcher: &mut dyn Watcher) -> Result<(), Fault> {
-    watcher.stop().map_or(Ok(()), |why| Err(Fault::Stopped(why)))
 }
 
 /// Whether there is anything to do, and whether it may be done now.
@@ -159,7 +156,7 @@ fn gate(
     if let Some(blocked) = updater.state.blocked(&id)? {
         return Err(Fault::Refused(
             format!("{name} {version} is blocked since {}: {}", blocked.when, blocked.why),
-            "install a newer version, or say that it may be taken again: 'edgekit ota unblock'",
+            "install a newer version, or say that it may be taken again: 'edgekit ota unblock ID', as 'status' shows it",
         ));
     }
     let count = updater.state.rollbacks()?;
@@ -174,7 +171,7 @@ fn gate(
 
 fn budget(plan: &Plan, terms: &Terms) -> Result<(), Fault> {
     match terms.max_bytes {
-        Some(most) if plan.fetch() > most => Err(Fault::Refused(
+        Some(most) if plan.fetch() > most => Err(Fault::Budget(
             format!("{} {} takes {} bytes, and {most} are allowed", plan.name, plan.version, plan.fetch()),
             "raise --max-bytes or download.max_bytes, or ask for a bundle with a delta against what runs",
         )),
@@ -189,11 +186,16 @@ fn begin(
     plan: &Plan,
     earlier: Option<Deployment>,
     keys: Option<String>,
+    marks: Option<&Marks>,
 ) -> Result<Deployment, Fault> {
     let mut old = earlier.map(|earlier| earlier.parts).unwrap_or_default();
     let part = |item: &Item| {
         let known = old.remove(&item.name).filter(|part| part.digest == item.digest && part.way == item.way);
-        (item.name.clone(), known.unwrap_or_else(|| Part::of(item, Durable::default())))
+        let part = known.unwrap_or_else(|| {
+            marks.into_iter().for_each(|marks| marks.forget(&item.name));
+            Part::of(item, Durable::default())
+        });
+        (item.name.clone(), part)
     };
     let parts = edgekit_core::sort::map(plan.items.iter().map(part).collect::<Vec<_>>());
     let deployment = Deployment {
@@ -224,6 +226,8 @@ struct Work<'a, 'b> {
     /// Bytes read from the source, and those that were told.
     meter: Rc<Cell<u64>>,
     fetched: u64,
+    /// How far components are written, for who comes after a kill.
+    marks: Option<Marks>,
     watcher: &'a mut dyn Watcher,
 }
 
@@ -251,8 +255,7 @@ impl Work<'_, '_> {
         let mut slot = self.updater.slot(&item.name, self.deployment.slot)?;
         let durable =
             self.deployment.parts.get(&item.name).map(|part| part.durable.clone()).unwrap_or_default();
-        slot.begin(item.size, (durable.pages > 0).then_some(&durable))?;
-        let from = durable.pages;
+        let from = self.begin(item, &durable, &mut *slot)?;
         if from > 0 {
             let saved = from.saturating_mul(PAGE as u64).min(item.size);
             self.watcher.moved(Moved { done: saved, saved, fetched: 0 });
@@ -267,6 +270,22 @@ impl Work<'_, '_> {
             part.durable.pages = tree::pages_of(item.size);
         }
         self.updater.state.change().deployment(&self.deployment).make()
+    }
+
+    /// Makes a slot ready to go on behind what is durable, or behind what a process has left that was killed; gives the
+    /// page from which on it is to be written, or looked at.
+    fn begin(&self, item: &Item, durable: &Durable, slot: &mut dyn Slot) -> Result<u64, Fault> {
+        let mark = self.marks.as_ref().and_then(|marks| marks.of(&item.name));
+        if let Some((pages, memo)) = mark.filter(|(pages, _)| *pages > durable.pages) {
+            let left = Durable { pages, memo };
+            // What is not there any more is begun as if there was no mark.
+            if slot.begin(item.size, Some(&left)).is_ok() {
+                // Pages that can be proven are believed as little as if nobody had marked them.
+                return Ok(if slot.left()?.is_some() { durable.pages } else { pages });
+            }
+        }
+        slot.begin(item.size, (durable.pages > 0).then_some(durable))?;
+        Ok(durable.pages)
     }
 
     fn pour(&mut self, item: &Item, payload: &str, from: u64, slot: &mut dyn Slot) -> Result<(), Fault> {
@@ -286,26 +305,45 @@ impl Work<'_, '_> {
             None => &NOTHING,
         };
         let pages = self.bundle.pages(&item.name)?;
-        let from = self.left(item, &pages, from, slot)?;
+        let kept = self.deployment.parts.get(&item.name).map_or(0, |part| part.durable.pages);
+        let (from, stopped) = self.left(item, &pages, from, slot)?;
         let mut steps = Steps {
             updater: self.updater,
             deployment: &mut self.deployment,
             item,
             slot,
+            kept,
+            next: from,
+            marks: self.marks.as_ref(),
             is_saved: matches!(item.way, Way::Delta(_)),
             meter: &self.meter,
             fetched: &mut self.fetched,
             watcher: self.watcher,
         };
-        self.bundle
-            .pour_from(from, &item.name, payload, &pages, old, &mut |page, bytes| steps.page(page, bytes))
+        let mut sink = |page, bytes: &[u8]| steps.page(page, bytes);
+        let poured = match stopped {
+            Some(why) => Err(Fault::Stopped(why)),
+            None => self.bundle.pour_from(from, &item.name, payload, &pages, old, &mut sink),
+        };
+        if let Err(Fault::Stopped(_) | Fault::Net(_)) = poured {
+            // It may be long until it is gone on with: a power cut then takes nothing.
+            steps.checkpoint()?;
+        }
+        poured
     }
 
     /// Goes over pages that are what they should be although no record has them: one that was killed wrote them, or the
-    /// old image has the same. They are as good as written, and durable with the next ones.
-    fn left(&mut self, item: &Item, pages: &[Hash], from: u64, slot: &dyn Slot) -> Result<u64, Fault> {
-        let Some(image) = slot.left()? else { return Ok(from) };
-        let (mut number, mut page) = (from, vec![0; PAGE]);
+    /// old image has the same. They are as good as written, and durable with the next ones. Gives the page behind them,
+    /// and why to stop there.
+    fn left(
+        &mut self,
+        item: &Item,
+        pages: &[Hash],
+        from: u64,
+        slot: &dyn Slot,
+    ) -> Result<(u64, Option<String>), Fault> {
+        let Some(image) = slot.left()? else { return Ok((from, None)) };
+        let (mut number, mut page, mut stopped) = (from, vec![0; PAGE], None);
         while let Some(expected) = usize::try_from(number).ok().and_then(|number| pages.get(number)) {
             let (at, bytes) = (number * PAGE as u64, &mut page[..tree::page_len(item.size, number)]);
             let done = bytes.len() as u64;
@@ -318,9 +356,12 @@ impl Work<'_, '_> {
             }
             number += 1;
             self.watcher.moved(Moved { done, saved: done, fetched: 0 });
-            stop(self.watcher)?;
+            stopped = self.watcher.stop();
+            if stopped.is_some() {
+                break;
+            }
         }
-        Ok(number)
+        Ok((number, stopped))
     }
 
     fn copy(&mut self, item: &Item, from: u64, slot: &mut dyn Slot) -> Result<(), Fault> {
@@ -337,6 +378,9 @@ impl Work<'_, '_> {
             deployment: &mut self.deployment,
             item,
             slot,
+            kept: from,
+            next: from,
+            marks: self.marks.as_ref(),
             is_saved: true,
             meter: &self.meter,
             fetched: &mut self.fetched,
@@ -358,20 +402,16 @@ impl Work<'_, '_> {
             self.watcher.phase(Phase::Proving(&item.name, item.size));
             let slot = self.updater.slot(&item.name, plan.slot)?;
             let image = slot.image()?;
-            let mut stopped = None;
             let found = match Prefix::of(&*image, item.size) {
                 Some(image) => {
                     let pages = image::pages(&image, &mut |done| {
                         self.watcher.moved(Moved { done, ..Moved::default() });
-                        stopped = stopped.take().or_else(|| self.watcher.stop());
+                        stop(self.watcher)
                     })?;
                     Some(Hex(tree::digest(&pages)))
                 }
                 None => None,
             };
-            if let Some(why) = stopped {
-                return Err(Fault::Stopped(why));
-            }
             if found != Some(item.digest) {
                 // Written anew the next time.
                 self.deployment.parts.remove(&item.name);
@@ -410,6 +450,10 @@ struct Steps<'a> {
     deployment: &'a mut Deployment,
     item: &'a Item,
     slot: &'a mut dyn Slot,
+    /// Pages that the record has, and the one behind those that are written.
+    kept: u64,
+    next: u64,
+    marks: Option<&'a Marks>,
     /// True if the pages need not be fetched.
     is_saved: bool,
     meter: &'a Cell<u64>,
@@ -420,28 +464,35 @@ struct Steps<'a> {
 impl Steps<'_> {
     fn page(&mut self, page: u64, bytes: &[u8]) -> Result<(), Fault> {
         self.slot.write(page, bytes)?;
+        self.next = page + 1;
+        if let (Some(marks), Some(memo)) = (self.marks, self.slot.memo()) {
+            marks.put(&self.item.name, self.next, &memo);
+        }
         let done = bytes.len() as u64;
         let fetched = self.meter.get() - *self.fetched;
         *self.fetched += fetched;
         let saved = if self.is_saved { done.saturating_sub(fetched) } else { 0 };
         self.watcher.moved(Moved { fetched, done, saved });
         let why = self.watcher.stop();
-        if why.is_some() || (page + 1).is_multiple_of(self.updater.checkpoint) {
-            self.checkpoint(page + 1)?;
+        if why.is_some() || self.next.is_multiple_of(self.updater.checkpoint) {
+            self.checkpoint()?;
         }
         why.map_or(Ok(()), |why| Err(Fault::Stopped(why)))
     }
 
-    fn checkpoint(&mut self, pages: u64) -> Result<(), Fault> {
+    fn checkpoint(&mut self) -> Result<(), Fault> {
+        let pages = self.next;
         // The end of a component has a record of its own.
-        if pages >= tree::pages_of(self.item.size) {
+        if pages == self.kept || pages >= tree::pages_of(self.item.size) {
             return Ok(());
         }
         let memo = self.slot.flush()?;
         if let Some(part) = self.deployment.parts.get_mut(&self.item.name) {
             part.durable = Durable { pages, memo };
         }
-        self.updater.state.change().deployment(self.deployment).make()
+        self.updater.state.change().deployment(self.deployment).make()?;
+        self.kept = pages;
+        Ok(())
     }
 }
 

@@ -29,6 +29,7 @@ pub use install::install;
 pub use settle::{Settled, commit, mark_bad, rollback, settle, switch, unblock};
 
 use crate::boot::Name;
+use crate::fault::Fault;
 use crate::hex::Hex;
 use crate::version::Version;
 
@@ -88,9 +89,14 @@ pub trait Watcher {
     fn phase(&mut self, phase: Phase<'_>);
     /// So much more was done.
     fn moved(&mut self, moved: Moved);
-    /// Asked between two pages and before the switch; a reason ends it with [`crate::Fault::Stopped`], to be gone on
+    /// Asked between two pages, of what is read too, and before the switch; a reason ends it with [`crate::Fault::Stopped`], to be gone on
     /// with later.
     fn stop(&mut self) -> Option<String>;
+}
+
+/// Ends what was asked to stop.
+fn stop(watcher: &mut dyn Watcher) -> Result<(), Fault> {
+    watcher.stop().map_or(Ok(()), |why| Err(Fault::Stopped(why)))
 }
 
 /// How a component comes into its slot.

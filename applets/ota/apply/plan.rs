@@ -42,7 +42,7 @@ impl Planner<'_> {
         {
             return Err(Fault::Unfit(
                 format!("'{}' has a component '{unknown}', and this device has none", bundle.head.place),
-                "describe it in ota.toml, or choose others with --component",
+                "describe it in ota.toml, as 'edgekit config example ota' shows, or choose others with --component",
             ));
         }
         let mut items = Vec::new();
@@ -127,7 +127,10 @@ impl Planner<'_> {
         };
         let Some((payload, _)) = full else {
             let why = why.unwrap_or_else(|| "nothing runs it could be made from".to_owned());
-            return Err(Fault::Source(format!("'{name}' comes as deltas only, and none can be used: {why}")));
+            return Err(Fault::Unfit(
+                format!("'{name}' comes as deltas only, and none can be used: {why}"),
+                "ask for a bundle with the full image, or with a delta against what runs",
+            ));
         };
         if !self.terms.full_fallback {
             let why = why.unwrap_or_else(|| "the bundle has no delta".to_owned());
@@ -215,7 +218,10 @@ impl Planner<'_> {
 
 /// The digest of an image, read as a whole.
 fn digest_of(image: &dyn Image, watcher: &mut dyn Watcher) -> Result<Hex, Fault> {
-    let pages = image::pages(image, &mut |done| watcher.moved(Moved { done, ..Moved::default() }))?;
+    let pages = image::pages(image, &mut |done| {
+        watcher.moved(Moved { done, ..Moved::default() });
+        super::stop(watcher)
+    })?;
     Ok(Hex(tree::digest(&pages)))
 }
 

@@ -77,6 +77,12 @@ struct Spool {
     blocks: u64,
 }
 
+/// Nobody ends it early.
+fn reading(watch: Watch<'_>, bytes: u64) -> Result<(), Fault> {
+    watch("reading", bytes);
+    Ok(())
+}
+
 /// Makes a bundle, signed by `keys`.
 pub(crate) fn create(
     recipe: Recipe,
@@ -99,7 +105,7 @@ pub(crate) fn create(
     let mut body: Vec<(Vec<Hash>, Vec<Spool>)> = Vec::new();
     for ingredient in &components {
         let new = image::open(&ingredient.image)?;
-        let pages = image::pages(&*new, &mut |bytes| watch("reading", bytes))?;
+        let pages = image::pages(&*new, &mut |bytes| reading(watch, bytes))?;
         let mut payloads: Named<Payload> = Named::new();
         // In the order of their names: that of the manifest, and of the body.
         let mut spools: Vec<(String, Spool)> = Vec::new();
@@ -114,7 +120,7 @@ pub(crate) fn create(
         }
         for (position, path) in ingredient.sources.iter().enumerate() {
             let old = image::open(path)?;
-            let source = tree::digest(&image::pages(&*old, &mut |bytes| watch("reading", bytes))?);
+            let source = tree::digest(&image::pages(&*old, &mut |bytes| reading(watch, bytes))?);
             let method = method.unwrap_or(Method::for_sizes(old.size(), new.size()));
             let covers = delta::covers(method, &*old, &*new, &mut |bytes| watch("comparing", bytes))?;
             let name = format!("delta-{}", position + 1);

@@ -508,7 +508,7 @@ impl Follower {
 
     /// An installation failed: for good, or to be tried again.
     async fn failed(&mut self, fault: Fault) {
-        if self.is_bounded && matches!(fault, Fault::Refused(..)) {
+        if self.is_bounded && matches!(fault, Fault::Budget(..)) {
             // Another link may carry it.
             self.not_before = self.clock.boot() + BACK_OFF.1;
             return self.waits(&format!("the link is metered: {fault}")).await;

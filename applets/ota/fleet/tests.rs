@@ -694,7 +694,7 @@ async fn a_metered_link_is_spared() {
     world.server.offers(5);
     let metered = world.folder.join("metered");
     std::fs::write(&metered, "").expect("a file");
-    let refuse = Fault::Refused("it takes 9 bytes and 5 are allowed".to_owned(), "another link");
+    let refuse = Fault::Budget("it takes 9 bytes and 5 are allowed".to_owned(), "another link");
     world.device.get().faults = vec![refuse];
     let run = world.start(&format!("metered = '{}'\nmetered_bytes = '5'", metered.display()));
     assert!(

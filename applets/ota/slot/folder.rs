@@ -78,6 +78,10 @@ impl Slot for Folder {
         self.unpacker()?.feed(bytes)
     }
 
+    fn memo(&self) -> Option<Vec<u8>> {
+        self.unpacker.as_ref().map(Unpacker::memo)
+    }
+
     fn flush(&mut self) -> Result<Vec<u8>, Fault> {
         self.flush_all()?;
         Ok(self.unpacker()?.memo())

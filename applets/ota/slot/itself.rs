@@ -76,6 +76,10 @@ impl Slot for Itself {
         self.plain.finish()
     }
 
+    fn memo(&self) -> Option<Vec<u8>> {
+        self.plain.memo()
+    }
+
     fn left(&self) -> Result<Option<Box<dyn Image>>, Fault> {
         self.plain.left()
     }

@@ -71,6 +71,11 @@ pub trait Slot: Send {
     /// # Errors
     /// As [`Slot::flush`], and where the image ended too early for this kind of slot.
     fn finish(&mut self) -> Result<(), Fault>;
+    /// What another process has to be reminded of to go on from here if this one is killed, durable or not: asked after
+    /// each page. None where it finds out by itself, from what is there.
+    fn memo(&self) -> Option<Vec<u8>> {
+        None
+    }
     /// What may hold pages behind the durable ones, once it was begun: a process that was killed has left them.
     ///
     /// # Errors

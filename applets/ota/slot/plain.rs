@@ -108,7 +108,11 @@ impl Slot for Plain {
                 self.fs.remove(&self.path).map_err(Fault::io("remove", &self.path))?;
                 self.make()?
             }
-            (Ok(file), _, _) => file,
+            (Ok(file), nature, _) => {
+                // Its name may be as young as what is written to it.
+                self.is_new = *nature != Nature::Area;
+                file
+            }
             (Err(error), _, None) if error.kind() == std::io::ErrorKind::NotFound => self.make()?,
             (Err(error), _, _) => return Err(Fault::io("write to", &self.path)(error)),
         };
@@ -156,6 +160,11 @@ impl Slot for Plain {
         }
         self.file = None;
         Ok(())
+    }
+
+    fn memo(&self) -> Option<Vec<u8>> {
+        // That the file is the one that was begun, and none from before, is all there is to know.
+        (self.nature != Nature::Area).then(Vec::new)
     }
 
     fn left(&self) -> Result<Option<Box<dyn Image>>, Fault> {

@@ -10,8 +10,11 @@ use crate::apply::{Installed, Moved, Outcome, Phase, Plan, Terms, Watcher};
 use crate::cli;
 use crate::device::Updater;
 use crate::entry::{bundle, updater};
+use crate::fault::Fault;
 use crate::halt::Halt;
 use crate::judge;
+
+use super::interrupt::Interrupts;
 
 pub(crate) fn apply(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     run(sub, ctx, sub.get_flag("dry-run"))
@@ -24,12 +27,11 @@ pub(crate) fn plan(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
 fn run(sub: &ArgMatches, ctx: &mut Ctx, dry_run: bool) -> Result<Exit, Error> {
     let mut updater = updater(sub, ctx, dry_run)?;
     let terms = terms(sub, &updater, dry_run);
-    let halt = Halt::default();
-    let mut source = bundle(sub, ctx, halt)?;
-    let mut shown = Shown::new(Progress::new(ctx, sub));
+    let mut shown = Shown::new(Progress::new(ctx, sub))?;
+    let mut source = bundle(sub, ctx, shown.halt())?;
     let mut judge = judge::open(&updater.config.hooks, updater.clock())?;
     let installed = judge::install(&mut updater, &mut *source, &terms, &mut shown, &mut *judge);
-    let (plan, moved) = shown.end();
+    let (plan, moved, installed) = shown.end(installed);
     if let Some(plan) = &plan {
         warn(ctx, plan);
     }
@@ -48,27 +50,74 @@ pub(super) fn terms(sub: &ArgMatches, updater: &Updater, dry_run: bool) -> Terms
     }
 }
 
-/// What a person is shown meanwhile.
+/// What a person is shown meanwhile, and who may interrupt it.
 pub(super) struct Shown {
     progress: Progress,
+    interrupts: Interrupts,
     plan: Option<Plan>,
     moved: Moved,
+    /// What is done, for who interrupts it, and so much of it.
+    now: Now,
+    done: u64,
+}
+
+/// What is done.
+enum Now {
+    /// Nothing was written yet.
+    Before,
+    /// This component is written, of so many bytes.
+    Writing(String, u64),
+    /// All is written, and this component read back.
+    Proving(String),
+    /// All is proven.
+    Written,
 }
 
 impl Shown {
-    pub(super) fn new(progress: Progress) -> Shown {
-        Shown { progress, plan: None, moved: Moved::default() }
+    /// Listens to signals from now on.
+    pub(super) fn new(progress: Progress) -> Result<Shown, Error> {
+        let interrupts = Interrupts::listen()?;
+        Ok(Shown { progress, interrupts, plan: None, moved: Moved::default(), now: Now::Before, done: 0 })
     }
 
-    /// What was planned, if it came to that, and all that was done.
-    pub(super) fn end(mut self) -> (Option<Plan>, Moved) {
+    /// Called when somebody interrupts it.
+    pub(super) fn halt(&self) -> Halt {
+        self.interrupts.halt.clone()
+    }
+
+    /// What was planned, if it came to that, all that was done, and how it ended, for a person.
+    pub(super) fn end<T>(mut self, ended: Result<T, Fault>) -> (Option<Plan>, Moved, Result<T, Error>) {
         self.progress.end();
-        (self.plan, self.moved)
+        let ended = ended.map_err(|fault| self.interrupts.explain(fault, &self.how_far()));
+        (self.plan, self.moved, ended)
+    }
+
+    fn how_far(&self) -> String {
+        match &self.now {
+            Now::Before => "before anything was written".to_owned(),
+            Now::Writing(name, size) => format!(
+                "with {} of {size} bytes of {name} written and kept; the same command goes on from there",
+                self.done
+            ),
+            Now::Proving(name) => format!(
+                "while {name} was read back; all is written and kept, and the same command goes on from there"
+            ),
+            Now::Written => {
+                "before the switch; all is written and proven, and the same command starts it".to_owned()
+            }
+        }
     }
 }
 
 impl Watcher for Shown {
     fn phase(&mut self, phase: Phase<'_>) {
+        self.done = 0;
+        match &phase {
+            Phase::Planning | Phase::Planned(_) | Phase::Switched => {}
+            Phase::Writing(name, size) => self.now = Now::Writing((*name).to_owned(), *size),
+            Phase::Proving(name, _) => self.now = Now::Proving((*name).to_owned()),
+            Phase::Written => self.now = Now::Written,
+        }
         match phase {
             Phase::Planning => self.progress.begin("reading what runs", None),
             Phase::Planned(plan) => self.plan = Some(plan.clone()),
@@ -82,12 +131,13 @@ impl Watcher for Shown {
         self.moved.fetched += moved.fetched;
         self.moved.done += moved.done;
         self.moved.saved += moved.saved;
+        self.done += moved.done;
         self.progress.save(moved.saved);
         self.progress.add(moved.done);
     }
 
     fn stop(&mut self) -> Option<String> {
-        None
+        self.interrupts.halt.why().map(str::to_owned)
     }
 }
 

@@ -85,7 +85,10 @@ fn choose(
     let payloads = &bundle.component(component)?.payload;
     if let Some(old) = old.filter(|_| payloads.values().any(|payload| payload.source.is_some())) {
         progress.begin("reading the source", Some(old.size()));
-        let digest = Hex(tree::digest(&image::pages(old, &mut |bytes| progress.add(bytes))?));
+        let digest = Hex(tree::digest(&image::pages(old, &mut |bytes| {
+            progress.add(bytes);
+            Ok(())
+        })?));
         if let Some((name, _)) = payloads.iter().find(|(_, payload)| payload.source == Some(digest)) {
             return Ok(name.clone());
         }

@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use clap::ArgMatches;
-use edgekit_core::units::Size;
 use edgekit_core::{Ctx, Error, Exit, json};
 use serde_json::{Value, json};
 
@@ -57,9 +56,10 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     }
     line("key lists", joined(&lists.iter().map(u64::to_string).collect::<Vec<_>>()))?;
     for (name, component) in &manifest.component {
-        writeln!(out, "{name}: {}, BLAKE3 {}", Size(component.size), component.digest)?;
+        writeln!(out, "{name}: {} bytes, BLAKE3 {}", component.size, component.digest)?;
         for (name, payload) in &component.payload {
-            write!(out, "  {name:<12} {} bytes in {} blocks", payload.stored, payload.blocks)?;
+            let blocks = if payload.blocks == 1 { "block" } else { "blocks" };
+            write!(out, "  {name:<12} {} bytes in {} {blocks}", payload.stored, payload.blocks)?;
             match payload.source {
                 Some(source) => writeln!(out, ", against {source}")?,
                 None => writeln!(out)?,

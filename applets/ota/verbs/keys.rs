@@ -21,7 +21,13 @@ pub(crate) fn keygen(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     };
     let (secret, public) = (ending(".key"), ending(".pub"));
     let reads = sub.get_flag("encryption");
-    let key = if reads { secrecy::generate(&secret, &public) } else { generate(&secret, &public) }?;
+    let made = if reads { secrecy::generate(&secret, &public) } else { generate(&secret, &public) };
+    let key = made.map_err(|fault| match fault {
+        Fault::Io { ref source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => {
+            Error::from(fault).hint("choose another name: no key is ever replaced")
+        }
+        fault => Error::from(fault),
+    })?;
     if sub.get_flag(cli::JSON) {
         let value = serde_json::json!({
             "key": key.to_string(), "secret_file": secret.display().to_string(),

@@ -6,6 +6,7 @@ pub(crate) mod decide;
 pub(crate) mod diff;
 pub(crate) mod extract;
 pub(crate) mod inspect;
+mod interrupt;
 pub(crate) mod keys;
 pub(crate) mod run;
 pub(crate) mod sign;

@@ -18,18 +18,17 @@ use crate::cli;
 use crate::device::Updater;
 use crate::entry::{bundle, updater};
 use crate::fault::Fault;
-use crate::halt::Halt;
 
 pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     let real = updater(sub, ctx, true)?;
     let folder = Scratch::new(sub.get_one::<PathBuf>("scratch"))?;
     let terms = terms(sub, &real, false);
-    let mut source = bundle(sub, ctx, Halt::default())?;
+    let mut shown = Shown::new(Progress::new(ctx, sub))?;
+    let mut source = bundle(sub, ctx, shown.halt())?;
     let running = real.boot.running()?;
     let mut device = real.simulated(&folder.0, running, 0)?;
-    let mut shown = Shown::new(Progress::new(ctx, sub));
     let installed = apply::install(&mut device, &mut *source, &terms, &mut shown);
-    let (plan, moved) = shown.end();
+    let (plan, moved, installed) = shown.end(installed);
     let installed = installed?;
     let as_json = sub.get_flag(cli::JSON);
     let mut say = |stage: &str, text: String, more: serde_json::Value| -> Result<(), Error> {

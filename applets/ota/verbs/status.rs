@@ -6,9 +6,9 @@ use clap::ArgMatches;
 use edgekit_core::{Ctx, Error, Exit, Progress, json};
 use serde_json::{Value, json};
 
-use crate::apply::state::{show_deployment, show_set};
+use crate::apply::state::{Deployment, Part, Stage, show_deployment, show_set};
 use crate::boot::Name;
-use crate::bundle::tree;
+use crate::bundle::tree::{self, PAGE};
 use crate::cli;
 use crate::device::Updater;
 use crate::entry::updater;
@@ -95,6 +95,15 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
             Some(why) => writeln!(out, ": {why}")?,
             None => writeln!(out)?,
         }
+        if let Some(next) = next_step(deployment, running) {
+            writeln!(out, "  {next}")?;
+        }
+    }
+    if updater.config.component.is_empty() {
+        writeln!(
+            out,
+            "no component is described, so nothing can be installed: see 'edgekit config example ota'"
+        )?;
     }
     if let Some(floor) = floor {
         writeln!(out, "nothing below {floor} is taken")?;
@@ -112,6 +121,29 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     Ok(Exit::OK)
 }
 
+/// What there is to do about what was installed last.
+fn next_step(deployment: &Deployment, running: Name) -> Option<String> {
+    Some(match deployment.stage {
+        Stage::Writing => {
+            let pages = |part: &Part| if part.is_done { u64::MAX } else { part.durable.pages };
+            let durable = |part: &Part| pages(part).saturating_mul(PAGE as u64).min(part.size);
+            let (done, size) = deployment
+                .parts
+                .values()
+                .fold((0, 0), |(done, size), part| (done + durable(part), size + part.size));
+            format!("{done} of {size} bytes are durable; 'edgekit ota apply' of the same bundle goes on")
+        }
+        Stage::Written => "'edgekit ota apply' of the same bundle starts it".to_owned(),
+        Stage::Trying if deployment.slot == running => {
+            "'edgekit ota commit' keeps it, 'edgekit ota rollback' leaves it".to_owned()
+        }
+        Stage::Trying => "it is started at the next boot".to_owned(),
+        Stage::Returning => "it is left at the next boot".to_owned(),
+        Stage::Switching | Stage::Committing => "'edgekit ota settle' finishes that".to_owned(),
+        Stage::Committed | Stage::Returned | Stage::Failed => return None,
+    })
+}
+
 /// The digest of what is in a slot, read now: of as many bytes as were installed, of the whole place otherwise.
 fn really(updater: &Updater, name: &str, slot: Name, progress: &mut Progress) -> Result<Option<Hex>, Fault> {
     let image = match updater.slot(name, slot)?.image() {
@@ -123,7 +155,10 @@ fn really(updater: &Updater, name: &str, slot: Name, progress: &mut Progress) ->
     let size = known.unwrap_or(image.size()).min(image.size());
     progress.begin(&format!("reading {name}"), Some(size));
     let Some(image) = Prefix::of(&*image, size) else { return Ok(None) };
-    let pages = image::pages(&image, &mut |bytes| progress.add(bytes))?;
+    let pages = image::pages(&image, &mut |bytes| {
+        progress.add(bytes);
+        Ok(())
+    })?;
     progress.end();
     Ok(Some(Hex(tree::digest(&pages))))
 }

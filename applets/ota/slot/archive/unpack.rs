@@ -5,6 +5,7 @@
 //! those of the same archive, and are made anew when their turn comes. Neighbours: `entry` judges each header, the slot
 //! `super::super::folder` flushes.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -59,12 +60,25 @@ impl Unpacker {
             Some(done) if flags & 4 != 0 => {
                 let entry = Entry::decode(header).map_err(|_| wrong())?;
                 let path = unpacker.place(&entry.path);
-                let file = unpacker.fs.open(&path, Access::Change).map_err(Fault::io("write to", &path))?;
+                let file = unpacker.reopen(&path).map_err(Fault::io("write to", &path))?;
                 unpacker.body = Some(Body { entry, done, file });
             }
             _ => unpacker.header = header.to_vec(),
         }
         Ok(unpacker)
+    }
+
+    /// Opens a file that was begun. It may have come to its end since, and belong to those who may only read it.
+    fn reopen(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        match self.fs.open(path, Access::Change) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let Some(there) = self.fs.stat(path)? else { return Err(error) };
+                let dress = Dress { mode: 0o600, uid: there.uid, gid: there.gid, mtime: None };
+                self.fs.dress(path, &dress)?;
+                self.fs.open(path, Access::Change)
+            }
+            opened => opened,
+        }
     }
 
     /// What to go on from, once all that was made is durable.
