@@ -4,11 +4,9 @@ Neighbours: `slots` says what is on it, `machine` boots it.
 """
 
 import binascii
-import io
 import os
 import struct
 import subprocess
-import tarfile
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,10 +129,3 @@ def ext(path, size, tree, kind, blocks):
 def make_sparse(path, size):
     with open(path, "wb") as image:
         image.truncate(size)
-
-
-def unpack(archive, folder):
-    """An archive's files, with times that do not change."""
-    folder.mkdir(parents=True)
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extractall(folder, filter="tar")

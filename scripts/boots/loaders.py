@@ -77,7 +77,8 @@ class SystemdBoot(Loader):
         for slot, held in ("a", image), ("b", b""):
             place(tree / f"edgekit/{slot}.efi", held.ljust(IMAGE, b"\0"))
         # Of somebody else. With one more, names of ours would lie across two sectors of the folder: then a cut within
-        # systemd-boot's own counting can leave an entry without its long name, which nobody starts again.
+        # systemd-boot's own counting can leave an entry without its long name, which it does not start again, and the
+        # device goes back by itself.
         place(tree / "loader/entries/custom.conf", b"title not ours\nefi /EFI/none.efi\n")
         # The higher number is wanted; a slot with nothing in it is out of sight.
         place(tree / "loader/entries/edgekit-2-a.conf", self.entry("a"))

@@ -3,9 +3,8 @@
 Neighbours: `disk` lays it out, `guest-init` is what runs in it.
 """
 
-import io
+import os
 import stat
-import tarfile
 from pathlib import Path
 
 from . import disk
@@ -17,6 +16,7 @@ MODULES = (
     "virtio", "virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk",
     "fat", "vfat", "nls_cp437", "nls_ascii", "efivarfs",
 )
+MADE = 1_700_000_000  # when the files of a folder were changed last
 NODES = {"dev/console": (5, 1), "dev/null": (1, 3)}
 
 
@@ -51,30 +51,24 @@ def initramfs(parts, version, health):
     return cpio(entries)
 
 
-def app(version):
-    """A folder as an archive, in which each file says its version."""
+def app(version, path):
+    """A folder in which each file says its version."""
     body = f"{version}\n".encode()
-    files = {"version": body, "etc/version": body, "lib/body": b"%d" % version * 200_000}
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for name in ("etc", "lib"):
-            tar.addfile(member(name, tarfile.DIRTYPE, 0o755))
-        for name, content in files.items():
-            info = member(name, tarfile.REGTYPE, 0o644)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return out.getvalue()
+    for name, content in {"version": body, "etc/version": body, "lib/body": b"%d" % version * 200_000}.items():
+        put(path / name, content)
 
 
-def model(version):
+def model(version, path):
     """A single file, which says its version at both ends."""
-    return b"%d" % version * 300_000
+    put(path, b"%d" % version * 300_000)
 
 
-def member(name, kind, mode):
-    info = tarfile.TarInfo(name)
-    info.type, info.mode, info.mtime = kind, mode, 1_700_000_000
-    return info
+def put(path, content):
+    """A file with a time that does not change, as it is of its image."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    path.chmod(0o644)
+    os.utime(path, (MADE, MADE))
 
 
 def unified(initrd, kernel, version, work):

@@ -21,7 +21,7 @@ from .parts import ROOT
 TRIES = 2
 # Version: what its image is like. The first is installed, the second replaces it, the others must not stay.
 VERSIONS = {1: "good", 2: "good", 3: "panics", 4: "ails"}
-SETS = {"model": slots.model}  # components below the link, by what makes their images
+SETS = {"app": slots.app, "model": slots.model}  # components below the link, by what makes their images
 LIMIT = 240  # seconds for one machine, on a computer that has other work
 
 
@@ -47,7 +47,7 @@ class World:
             image = loader.image(found, version, health, folder / "work").ljust(IMAGE, b"\0")
             (folder / f"system-{version}").write_bytes(image)
             for name, made in SETS.items():
-                (folder / f"{name}-{version}").write_bytes(made(version))
+                made(version, folder / f"{name}-{version}")
             if version > 1:
                 self.bundle(version, tools)
         self.factory()
@@ -61,19 +61,26 @@ root = "/data/sets"
 [component.system]
 kind = "device"
 {system}
+[component.app]
+kind = "folder"
 [component.model]
 kind = "file"
 [boot]
 {self.loader.config}
 tries = {TRIES}
+[health]
+deadline = "2s"
+[health.check.self]
+kind = "exec"
+command = ["grep", "-q", "good", "/etc/health"]
+interval = "500ms"
 """
 
     def factory(self):
         """The disk of a device that was made with version 1."""
         sets = self.folder / "data/sets"
-        if "app" in SETS:
-            disk.unpack(slots.app(1), sets / "a/app")
-        place(sets / "a/model", slots.model(1))
+        for name, made in SETS.items():
+            made(1, sets / "a" / name)
         (sets / "current").symlink_to("a")
         self.loader.disk(self.first, (self.folder / "system-1").read_bytes(), self.folder / "data", self.folder / "work")
 
@@ -121,9 +128,8 @@ def facts(value):
 def whole(said):
     """The version that runs, if everything is of that version and of one slot."""
     version = said.get("version", "")
-    wanted = {"slot": said.get("slot"), "link": said.get("slot"), "model": f"{version}/{version}300000"}
-    if "app" in SETS:
-        wanted["app"] = f"{version}/{version}/{version}200000"
+    wanted = {"slot": said.get("slot"), "link": said.get("slot"), "model": f"{version}/{version}300000",
+              "app": f"{version}/{version}/{version}200000"}
     return version if version and wanted == {key: said.get(key) for key in wanted} else None
 
 
@@ -247,7 +253,8 @@ class Trial:
         return last.get("slot") if last.get("version") == "2" else other
 
     def broken(self, version):
-        """An image that must not stay: the loader goes back, counting alone, and it is not taken again."""
+        """An image that must not stay, and is not taken again: the loader goes back, counting alone, from one whose first
+        process dies, and edgekit from one whose check does not pass."""
         image = self.image
         copy(self.world.first, image)
         outcome = self.drive(f"version {version}, which {VERSIONS[version]}", image, "committed", version, 3 + TRIES)
