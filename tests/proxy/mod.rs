@@ -25,4 +25,4 @@ mod traces;
 mod trailers;
 mod udp;
 mod upgrade;
-pub(crate) mod world;
+mod world;
