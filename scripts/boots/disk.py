@@ -115,6 +115,11 @@ def fat_list(path, start, folder):
     return [line.rsplit("/", 1)[1] for line in done.stdout.splitlines() if "/" in line]
 
 
+def fat_remove(path, start, name):
+    """Takes the names away there that fit a pattern; an error if there is none."""
+    tool("mdel", "-i", f"{path}@@{start}", f"::/{name}")
+
+
 def ext(path, size, tree, kind, blocks):
     """An ext2 or ext4 file system with the files of a folder, of blocks of so many bytes.
 

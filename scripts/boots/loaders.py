@@ -42,6 +42,10 @@ class Loader:
         """The slot that the loader of a disk would start now, or none."""
         raise NotImplementedError
 
+    def lose(self, path, slot):
+        """Takes away from a disk what the loader may lose of a slot as it counts; false if that is nothing."""
+        return False
+
     def disk(self, path, image, data, work):
         """The whole disk: the first slot holds an image, and the data partition a folder's files."""
         tree = work / "esp"
@@ -78,7 +82,7 @@ class SystemdBoot(Loader):
             place(tree / f"edgekit/{slot}.efi", held.ljust(IMAGE, b"\0"))
         # Of somebody else. With one more, names of ours would lie across two sectors of the folder: then a cut within
         # systemd-boot's own counting can leave an entry without its long name, which it does not start again, and the
-        # device goes back by itself.
+        # device goes back by itself. What comes after that is tried by `lose`.
         place(tree / "loader/entries/custom.conf", b"title not ours\nefi /EFI/none.efi\n")
         # The higher number is wanted; a slot with nothing in it is out of sight.
         place(tree / "loader/entries/edgekit-2-a.conf", self.entry("a"))
@@ -95,6 +99,10 @@ class SystemdBoot(Loader):
             if disk.fat_file(path, MIB, f"loader/entries/{name[0]}") == self.entry(name["slot"]):
                 return name["slot"]
         return None
+
+    def lose(self, path, slot):
+        disk.fat_remove(path, MIB, f"loader/entries/edgekit-*-{slot}*")
+        return True
 
     @staticmethod
     def entry(slot):

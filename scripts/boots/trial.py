@@ -179,7 +179,7 @@ class Trial:
         image, log, note = self.image, self.folder / "writes", self.folder / "recorded.json"
         if note.exists():
             self.log, marks = writes.Log(log), json.loads(note.read_text())
-            self.switched, self.loaders = marks["switched"], marks["loader"]
+            self.settled, self.switched, self.loaders = marks["settled"], marks["switched"], marks["loader"]
             self.tell(f"the writes in '{log}'")
             return True
         copy(self.world.first, image)
@@ -196,9 +196,10 @@ class Trial:
         places = [(said, sum(entry.data + entry.size <= written for entry in self.log.entries))
                   for said, _, written in outcome.machine.said]
         self.switched = dict(places)["switched"]
+        self.settled = next(place for said, place in places if said == "settled")
         starts = [place for said, place in places if said == "started"][1:]
         self.loaders = list(zip([place for said, place in places if said == "restart"], starts))
-        note.write_text(json.dumps({"switched": self.switched, "loader": self.loaders}))
+        note.write_text(json.dumps({"settled": self.settled, "switched": self.switched, "loader": self.loaders}))
         return True
 
     def must_be_new(self, cut):
@@ -245,6 +246,20 @@ class Trial:
             outcome.expect(held.startswith(self.world.new.read_bytes()), "the slot of the new version does not hold its image")
         return outcome, image
 
+    def lost(self):
+        """What the loader lost of a slot is made anew: the update stops half-way, that is taken away, and it is run
+        again to its end. True as well where a loader loses nothing."""
+        place = (self.settled + self.switched) // 2
+        cut, image = writes.Cut(place, place, []), self.image
+        copy(self.world.first, image)
+        self.log.replay(cut, image)
+        if not self.loader.lose(image, "b"):
+            return True
+        outcome = self.drive("slot b is lost to the loader", image, "committed", 2, 4)
+        self.ended(outcome, "committed")
+        outcome.expect(outcome.came_up == "version 1 then version 2 then version 2", "not old, new, new")
+        return self.finish(outcome, image)
+
     @staticmethod
     def running(outcome):
         """The slot that version 2 is in, by what the machine said last."""
@@ -286,6 +301,7 @@ def run(args, found, folder):
             failed += 1
             continue
         failed += trial.look(args.look) if args.look and args.point is None else 0
+        failed += not trial.lost() if args.point is None else 0
         for number in range(args.points) if args.point is None else [args.point]:
             if args.seconds and time.monotonic() - started > args.seconds:
                 trial.tell(f"no time for more than {number} points")
