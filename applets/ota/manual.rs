@@ -30,8 +30,8 @@ pub(crate) const MANUAL: Manual = Manual {
             does: "see how large a delta between two images would be, by each way to make one",
         },
         Example {
-            command: "echo 'component.model.kind = \"file\"' > ota.toml; edgekit ota keygen k; edgekit ota bundle create b.ekb --name gw --version 1 --component model=k.pub --sign-with k.key; edgekit ota plan b.ekb --key k.pub --config ota.toml",
-            does: "describe a device of one file, make a key and a bundle for it, see what 'apply' would do; 'commit' keeps it then",
+            command: "echo 'component.model.kind = \"file\"' > ota.toml; edgekit ota status --config ota.toml",
+            does: "describe a device of one file, and look at it; 'plan' and 'apply' take the same --config",
         },
     ],
     files: &[

@@ -139,7 +139,7 @@ fn methods_are_compared() {
     let sizes: Vec<u64> =
         said.out.lines().map(|line| json(line)["stored_bytes"].as_u64().expect("bytes")).collect();
     assert_eq!(sizes.len(), 3);
-    assert!(sizes[0] < 20_000 && sizes[0] < sizes[1] && sizes[1] < sizes[2], "{sizes:?}");
+    assert!(sizes[0] < 20_000 && sizes[0] < sizes[1].min(sizes[2]), "{sizes:?}");
     let said = world.ota(["bundle", "diff", "old", "new", "--method", "chunks,blocks"]).ends(0);
     assert!(said.out.starts_with("chunks") && said.out.lines().count() == 2, "{}", said.out);
 }

@@ -72,7 +72,7 @@ fn another_key_and_no_key() {
     world.ota(["keygen", "l"]).ends(0);
     world.bundle(&[]).ends(0);
     world.ota(["bundle", "resign", "x.ekb", "--sign-with", "l.key"]).ends(0);
-    refused(&world, "has 0 of the 1 signatures it takes");
+    refused(&world, "is signed by nobody who is trusted here");
     // The key is another's, the signature is still that of 'l'.
     let text = String::from_utf8_lossy(&world.read("k.pub")).into_owned();
     assert!(text.starts_with("-----BEGIN PUBLIC KEY-----"), "{text}");
