@@ -90,7 +90,11 @@ fn keys_are_exchanged_by_a_list_that_a_bundle_brings() {
     world.ota(["bundle", "verify", "x.ekb"]).ends(0);
     resign(&["--sign-with", "k.key", "--list", "one.toml", "--list", "two.toml"]).ends(0);
     let said = verify("one.toml").ends(65);
-    assert!(said.err.contains("is signed by nobody who is trusted here"), "the old key is withdrawn: {}", said.err);
+    assert!(
+        said.err.contains("is signed by nobody who is trusted here"),
+        "the old key is withdrawn: {}",
+        said.err
+    );
     resign(&["--sign-with", "l.key", "--sign-with", "m.key"]).ends(0);
     verify("one.toml").ends(65);
     verify("two.toml").ends(0);
