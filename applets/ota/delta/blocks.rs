@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use super::found::Found;
 use super::matcher::Cover;
 use crate::bundle::tree::PAGE;
 use crate::fault::Fault;
@@ -28,24 +29,12 @@ pub(crate) fn covers(
     let len = if old.size() <= SHORT_UP_TO { SHORT } else { LONG };
     let known = Known::of(old, len)?;
     let mut window = Window::new(new, len);
-    let mut covers: Vec<Cover> = Vec::new();
-    let mut same = vec![0; len];
+    let mut found = Found::new(old, len);
     // What falls out of the hash when it is rolled on.
     let last = (0..len).fold(1_u64, |power, _| power.wrapping_mul(FACTOR));
     let mut at = 0;
     while let Some(block) = window.block(at, progress)? {
-        let mut equals = |from: u64, block: &[u8]| -> Result<bool, Fault> {
-            if from + len as u64 > old.size() {
-                return Ok(false);
-            }
-            old.read(from, &mut same)?;
-            Ok(same == block)
-        };
-        // What goes on where the last cover ended costs nothing to say.
-        if let Some(cover) = covers.last_mut().filter(|cover| cover.new + cover.len == at)
-            && equals(cover.old + cover.len, block)?
-        {
-            cover.len += len as u64;
+        if found.goes_on(at, block)? {
             at += len as u64;
             continue;
         }
@@ -55,9 +44,8 @@ pub(crate) fn covers(
             if known.may_hold(hash)
                 && let Some(block) = window.held(at)
                 && let Some(&from) = known.places.get(&hash)
-                && equals(from, block)?
+                && found.begins(at, from, block)?
             {
-                covers.push(Cover { new: at, old: from, len: len as u64 });
                 at += len as u64;
                 break;
             }
@@ -70,7 +58,7 @@ pub(crate) fn covers(
         }
     }
     progress(new.size() - window.told);
-    Ok(covers)
+    Ok(found.covers)
 }
 
 fn hash(block: &[u8]) -> u64 {

@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 
+use super::found::Found;
 use super::matcher::Cover;
 use crate::bundle::tree::PAGE;
 use crate::fault::Fault;
@@ -38,36 +39,18 @@ pub(crate) fn covers(
         }
         Ok(())
     })?;
-    let mut covers: Vec<Cover> = Vec::new();
-    let mut same = vec![0; MOST];
+    let mut found = Found::new(old, MOST);
     each(new, &mut |at, piece| {
         progress(piece.len() as u64);
-        if is_zero(piece) {
-            return Ok(());
-        }
-        let mut equals = |from: u64| -> Result<bool, Fault> {
-            let same = &mut same[..piece.len()];
-            if from + piece.len() as u64 > old.size() {
-                return Ok(false);
-            }
-            old.read(from, same)?;
-            Ok(same == piece)
-        };
-        // What goes on where the last cover ended costs nothing to say.
-        if let Some(last) = covers.last_mut().filter(|last| last.new + last.len == at)
-            && equals(last.old + last.len)?
+        if !is_zero(piece)
+            && !found.goes_on(at, piece)?
+            && let Some(&from) = places.get(&short(piece))
         {
-            last.len += piece.len() as u64;
-            return Ok(());
-        }
-        if let Some(&from) = places.get(&short(piece))
-            && equals(from)?
-        {
-            covers.push(Cover { new: at, old: from, len: piece.len() as u64 });
+            found.begins(at, from, piece)?;
         }
         Ok(())
     })?;
-    Ok(covers)
+    Ok(found.covers)
 }
 
 /// What is done with a piece and its place.

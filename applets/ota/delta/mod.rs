@@ -10,7 +10,7 @@
 //! | `seeds`, `matcher` | stretches that are nearly equal, wherever they are; both images in memory |
 //! | `chunks` | pieces that are equal, cut by content; images of any size |
 //! | `blocks` | blocks of the old image, anywhere in the new one; images of any size |
-//! | `stretch` | how far what these two found goes on |
+//! | `found`, `stretch` | what these two found, compared; how far it goes on |
 //! | `encode`, `streams` | pages as operations, several pages as one compressed block |
 //! | `decode` | pages from a block and the old image, read in windows |
 //! | `varint`, `zstd` | numbers; the compressor |
@@ -19,6 +19,7 @@ mod blocks;
 mod chunks;
 mod decode;
 mod encode;
+mod found;
 mod matcher;
 mod plan;
 mod seeds;
