@@ -100,7 +100,7 @@ pub enum Fault {
         /// What it said.
         why: String,
     },
-    /// The compressor or the cryptography failed; memory, as a rule.
+    /// The compressor or the cryptography failed, or no thread could be had; memory, as a rule.
     #[error("{0}")]
     Machine(String),
 }

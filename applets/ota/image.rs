@@ -7,9 +7,10 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 
-use edgekit_store::Disk;
+use edgekit_store::{BlockBuf, Disk};
 
 use crate::bundle::manifest::MAX_SIZE;
 use crate::bundle::tree::{self, Hash, PAGE};
@@ -135,27 +136,96 @@ pub(crate) fn is_zero(bytes: &[u8]) -> bool {
     bytes.chunks(ZEROS.len()).all(|piece| *piece == ZEROS[..piece.len()])
 }
 
-/// The strictest address that storage asks for.
-const ALIGNED: usize = 4096;
-
 /// The hashes of all pages of an image, read once from front to back; `progress` may end it.
 ///
+/// A second thread hashes a page while the next one is read: in turn, storage would stand still meanwhile.
+///
 /// # Errors
-/// Those of reading, and of `progress`.
+/// Those of reading, and of `progress`; [`Fault::Machine`] where no thread can be had.
 pub fn pages(
     image: &dyn Image,
     progress: &mut dyn FnMut(u64) -> Result<(), Fault>,
 ) -> Result<Vec<Hash>, Fault> {
     let (size, count) = (image.size(), tree::pages_of(image.size()));
-    let mut hashes = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
-    // Begins where a read past the page cache may put its bytes.
-    let mut room = vec![0; PAGE + ALIGNED];
-    let start = room.as_ptr().align_offset(ALIGNED).min(ALIGNED);
-    for number in 0..count {
-        let bytes = &mut room[start..start + tree::page_len(size, number)];
-        image.read(number * PAGE as u64, bytes)?;
-        hashes.push(tree::page_hash(bytes, number, count));
-        progress(bytes.len() as u64)?;
+    let gone = || Fault::Machine("the thread that hashes an image ended early".to_owned());
+    thread::scope(|scope| {
+        // Two buffers go round; the one that is hashed comes back to be filled again.
+        let (filled, to_hash) = mpsc::sync_channel::<BlockBuf>(1);
+        let (hashed, to_fill) = mpsc::sync_channel(2);
+        for _ in 0..2 {
+            hashed.send(BlockBuf::default()).map_err(|_| gone())?;
+        }
+        let hash = move || {
+            let hash = |(number, page): (u64, BlockBuf)| {
+                let hash = tree::page_hash(page.bytes(), number, count);
+                // Nobody waits for a buffer any more once the last page is read.
+                let _ = hashed.send(page);
+                hash
+            };
+            (0..).zip(to_hash).map(hash).collect()
+        };
+        let hashing = thread::Builder::new()
+            .name("hash".to_owned())
+            .spawn_scoped(scope, hash)
+            .map_err(|error| Fault::Machine(format!("start a thread that hashes: {error}")))?;
+        for number in 0..count {
+            let mut page: BlockBuf = to_fill.recv().map_err(|_| gone())?;
+            image.read(number * PAGE as u64, page.sized(tree::page_len(size, number)))?;
+            let len = page.bytes().len();
+            filled.send(page).map_err(|_| gone())?;
+            progress(len as u64)?;
+        }
+        drop(filled);
+        hashing.join().map_err(|_| gone())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_make_the_digest_of_the_whole() {
+        for size in [0, 1, PAGE, PAGE + 1, 5 * PAGE - 7] {
+            let image: Vec<u8> = (0..size).map(|at| (at * 7 + at / 251) as u8).collect();
+            let mut read = 0;
+            let hashes = pages(&&*image, &mut |bytes| {
+                read += bytes;
+                Ok(())
+            });
+            let hashes = hashes.expect("bytes can be read");
+            assert_eq!(tree::digest(&hashes), *blake3::hash(&image).as_bytes(), "{size}");
+            assert_eq!(read, size as u64);
+        }
     }
-    Ok(hashes)
+
+    /// Cannot be read any more from its third page on.
+    struct Torn;
+
+    impl Image for Torn {
+        fn size(&self) -> u64 {
+            8 * PAGE as u64
+        }
+
+        fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Fault> {
+            if at >= 2 * PAGE as u64 {
+                return Err(Fault::Machine(format!("torn at {at}")));
+            }
+            into.fill(1);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_ends_the_reading_is_what_is_told() {
+        let told = |outcome: Result<Vec<Hash>, Fault>| outcome.expect_err("it was ended").to_string();
+        assert_eq!(told(pages(&Torn, &mut |_| Ok(()))), format!("torn at {}", 2 * PAGE));
+        let mut seen = 0;
+        let stop = &mut |bytes| {
+            seen += bytes;
+            Err(Fault::Machine("enough".to_owned()))
+        };
+        assert_eq!(told(pages(&Torn, stop)), "enough");
+        assert_eq!(seen, PAGE as u64);
+    }
 }

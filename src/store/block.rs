@@ -1,31 +1,36 @@
-//! A buffer whose bytes start at a page boundary, as writes past the page cache need it.
+//! A buffer whose bytes start at a page boundary, as reads and writes past the page cache need it.
 
 /// The strictest address that storage asks for; a file's block divides it.
 const PAGE: usize = 4096;
 
 /// Bytes at an aligned address, kept between uses.
 #[derive(Debug, Default)]
-pub(crate) struct BlockBuf {
+pub struct BlockBuf {
     room: Vec<u8>,
     start: usize,
     len: usize,
 }
 
 impl BlockBuf {
-    /// Zeros of a length, a multiple of the block.
-    pub(crate) fn zeroed(&mut self, len: usize) -> &mut [u8] {
+    /// A length in bytes, to be filled whole: what is in it may be of an earlier use.
+    pub fn sized(&mut self, len: usize) -> &mut [u8] {
         if self.room.len() < len + PAGE {
             self.room = vec![0; len + PAGE];
             self.start = self.room.as_ptr().align_offset(PAGE).min(PAGE);
-        } else {
-            self.room[self.start..self.start + len].fill(0);
         }
         self.len = len;
         self.bytes_mut()
     }
 
+    /// Zeros of a length, a multiple of the block.
+    pub(crate) fn zeroed(&mut self, len: usize) -> &mut [u8] {
+        let bytes = self.sized(len);
+        bytes.fill(0);
+        bytes
+    }
+
     /// What was last asked for.
-    pub(crate) fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         &self.room[self.start..self.start + self.len]
     }
 

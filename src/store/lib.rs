@@ -29,6 +29,7 @@ pub mod publish;
 mod quarantine;
 mod table;
 
+pub use block::BlockBuf;
 pub use disk::Disk;
 pub use error::Error;
 pub use fs::{Access, Dress, File, Fs, Kind, Stat};
