@@ -8,6 +8,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use edgekit_store::BlockBuf;
+
 use super::plan::Planner;
 use super::settle;
 use super::state::{Deployment, Part, Stage};
@@ -343,9 +345,9 @@ impl Work<'_, '_> {
         slot: &dyn Slot,
     ) -> Result<(u64, Option<String>), Fault> {
         let Some(image) = slot.left()? else { return Ok((from, None)) };
-        let (mut number, mut page, mut stopped) = (from, vec![0; PAGE], None);
+        let (mut number, mut page, mut stopped) = (from, BlockBuf::default(), None);
         while let Some(expected) = usize::try_from(number).ok().and_then(|number| pages.get(number)) {
-            let (at, bytes) = (number * PAGE as u64, &mut page[..tree::page_len(item.size, number)]);
+            let (at, bytes) = (number * PAGE as u64, page.sized(tree::page_len(item.size, number)));
             let done = bytes.len() as u64;
             // What cannot be read is written anew.
             if at + done > image.size()
@@ -387,9 +389,9 @@ impl Work<'_, '_> {
             watcher: self.watcher,
         };
         let count = tree::pages_of(item.size);
-        let mut page = vec![0; PAGE];
+        let mut page = BlockBuf::default();
         for number in from..count {
-            let bytes = &mut page[..tree::page_len(item.size, number)];
+            let bytes = page.sized(tree::page_len(item.size, number));
             image.read(number * PAGE as u64, bytes)?;
             steps.page(number, bytes)?;
         }
