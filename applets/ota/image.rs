@@ -7,7 +7,8 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use edgekit_store::{BlockBuf, Disk};
@@ -17,8 +18,8 @@ use crate::bundle::tree::{self, Hash, PAGE};
 use crate::fault::Fault;
 use crate::slot::archive::walk;
 
-/// Bytes with a size, that do not change while they are read.
-pub trait Image {
+/// Bytes with a size, that do not change while they are read; several threads may.
+pub trait Image: Sync {
     /// Bytes.
     fn size(&self) -> u64;
     /// Fills `into` from a place; all of it lies inside.
@@ -136,9 +137,9 @@ pub(crate) fn is_zero(bytes: &[u8]) -> bool {
     bytes.chunks(ZEROS.len()).all(|piece| *piece == ZEROS[..piece.len()])
 }
 
-/// The hashes of all pages of an image, read once from front to back; `progress` may end it.
+/// The hashes of all pages of an image, read once; `progress` may end it.
 ///
-/// A second thread hashes a page while the next one is read: in turn, storage would stand still meanwhile.
+/// Two threads take every second page each, so that storage does not stand still while a page is hashed.
 ///
 /// # Errors
 /// Those of reading, and of `progress`; [`Fault::Machine`] where no thread can be had.
@@ -147,37 +148,44 @@ pub fn pages(
     progress: &mut dyn FnMut(u64) -> Result<(), Fault>,
 ) -> Result<Vec<Hash>, Fault> {
     let (size, count) = (image.size(), tree::pages_of(image.size()));
-    let gone = || Fault::Machine("the thread that hashes an image ended early".to_owned());
-    thread::scope(|scope| {
-        // Two buffers go round; the one that is hashed comes back to be filled again.
-        let (filled, to_hash) = mpsc::sync_channel::<BlockBuf>(1);
-        let (hashed, to_fill) = mpsc::sync_channel(2);
-        for _ in 0..2 {
-            hashed.send(BlockBuf::default()).map_err(|_| gone())?;
+    // Bytes of the other thread that nobody was told of yet; and whether one of the two gave up.
+    let (other, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let every_second = |first: u64, told: &mut dyn FnMut(u64) -> Result<(), Fault>| {
+        let (mut hashes, mut page) = (Vec::new(), BlockBuf::default());
+        for number in (first..count).step_by(2) {
+            if is_over.load(Ordering::Relaxed) {
+                break;
+            }
+            let bytes = page.sized(tree::page_len(size, number));
+            let outcome = image.read(number * PAGE as u64, bytes).and_then(|()| {
+                hashes.push(tree::page_hash(bytes, number, count));
+                told(bytes.len() as u64)
+            });
+            if let Err(fault) = outcome {
+                is_over.store(true, Ordering::Relaxed);
+                return Err(fault);
+            }
         }
-        let hash = move || {
-            let hash = |(number, page): (u64, BlockBuf)| {
-                let hash = tree::page_hash(page.bytes(), number, count);
-                // Nobody waits for a buffer any more once the last page is read.
-                let _ = hashed.send(page);
-                hash
-            };
-            (0..).zip(to_hash).map(hash).collect()
+        Ok(hashes)
+    };
+    let (even, odd) = thread::scope(|scope| -> Result<_, Fault> {
+        let second = || {
+            every_second(1, &mut |bytes| {
+                other.fetch_add(bytes, Ordering::Relaxed);
+                Ok(())
+            })
         };
-        let hashing = thread::Builder::new()
+        let odd = thread::Builder::new()
             .name("hash".to_owned())
-            .spawn_scoped(scope, hash)
-            .map_err(|error| Fault::Machine(format!("start a thread that hashes: {error}")))?;
-        for number in 0..count {
-            let mut page: BlockBuf = to_fill.recv().map_err(|_| gone())?;
-            image.read(number * PAGE as u64, page.sized(tree::page_len(size, number)))?;
-            let len = page.bytes().len();
-            filled.send(page).map_err(|_| gone())?;
-            progress(len as u64)?;
-        }
-        drop(filled);
-        hashing.join().map_err(|_| gone())
-    })
+            .spawn_scoped(scope, second)
+            .map_err(|error| Fault::Machine(format!("cannot start a thread that hashes: {error}")))?;
+        let even = every_second(0, &mut |bytes| progress(bytes + other.swap(0, Ordering::Relaxed)));
+        let odd = odd.join().map_err(|_| Fault::Machine("a thread that hashes ended early".to_owned()))?;
+        Ok((even?, odd?))
+    })?;
+    progress(other.into_inner())?;
+    let mut odd = odd.into_iter();
+    Ok(even.into_iter().flat_map(|hash| [Some(hash), odd.next()]).flatten().collect())
 }
 
 #[cfg(test)]
@@ -219,13 +227,14 @@ mod tests {
     #[test]
     fn what_ends_the_reading_is_what_is_told() {
         let told = |outcome: Result<Vec<Hash>, Fault>| outcome.expect_err("it was ended").to_string();
-        assert_eq!(told(pages(&Torn, &mut |_| Ok(()))), format!("torn at {}", 2 * PAGE));
-        let mut seen = 0;
-        let stop = &mut |bytes| {
-            seen += bytes;
+        let torn = told(pages(&Torn, &mut |_| Ok(())));
+        assert!(torn.starts_with("torn at "), "{torn}");
+        let mut asked = 0;
+        let stop = &mut |_| {
+            asked += 1;
             Err(Fault::Machine("enough".to_owned()))
         };
-        assert_eq!(told(pages(&Torn, stop)), "enough");
-        assert_eq!(seen, PAGE as u64);
+        assert_eq!(told(pages(&&*vec![0; 64 * PAGE], stop)), "enough");
+        assert_eq!(asked, 1);
     }
 }

@@ -124,7 +124,7 @@ pub trait Fs: Send + Sync + fmt::Debug {
 }
 
 /// An open file. Dropping it closes it.
-pub trait File: Send + fmt::Debug {
+pub trait File: Send + Sync + fmt::Debug {
     /// Bytes.
     fn size(&self) -> io::Result<u64>;
     /// Reads up to a buffer's length from a place; 0 at the end. Files opened for blocks are not read.

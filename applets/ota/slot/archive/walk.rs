@@ -4,9 +4,8 @@
 //! A folder that changes meanwhile makes another archive than its digest, which is seen where digests are compared.
 //! Neighbours: `entry` writes headers, `unpack` does the opposite.
 
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use edgekit_store::{Access, File, Fs, Kind, Stat};
 
@@ -26,7 +25,7 @@ pub struct Archive {
     entries: Vec<(u64, Entry)>,
     size: u64,
     /// The file that was read last.
-    open: RefCell<Option<(usize, Box<dyn File>)>>,
+    open: Mutex<Option<(usize, Box<dyn File>)>>,
 }
 
 impl Archive {
@@ -35,7 +34,7 @@ impl Archive {
     /// # Errors
     /// Those of the file system; [`Fault::Input`] for what an archive cannot hold: a device, a link that leads out.
     pub fn of(fs: Arc<dyn Fs>, folder: &Path) -> Result<Archive, Fault> {
-        let open = RefCell::new(None);
+        let open = Mutex::new(None);
         let mut archive = Archive { fs, folder: folder.to_owned(), entries: Vec::new(), size: 0, open };
         archive.walk(String::new())?;
         archive.size += END as u64;
@@ -108,7 +107,8 @@ impl Archive {
     /// Bytes of a file of the archive.
     fn content(&self, number: usize, entry: &Entry, at: u64, into: &mut [u8]) -> Result<(), Fault> {
         let place = self.place(&entry.path);
-        let mut open = self.open.borrow_mut();
+        // What a reader that panicked left there is a file or none.
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.as_ref().is_none_or(|(of, _)| *of != number) {
             let file = self.fs.open(&place, Access::Read).map_err(Fault::io("open", &place))?;
             file.forget(0, entry.size());
