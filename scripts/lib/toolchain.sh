@@ -224,7 +224,7 @@ static_cargo() {
         unset RUSTFLAGS
         [ -z "$STD_SOURCE" ] || export __CARGO_TESTS_ONLY_SRC_ROOT=$STD_SOURCE/library
         # Where they lie is part of the flags, and so not of the clone.
-        install -m 755 "$ROOT/scripts/lib/relink" "$ROOT/scripts/link/unwind.py" "$CACHE"
+        install -m 755 "$ROOT/scripts/lib/relink" "$ROOT/scripts/link/"{unwind.py,order.txt} "$CACHE"
         # The registry's directory must be there before its path can be remapped.
         tc cargo fetch --locked --target "$(triple "$arch")" -q
         CARGO_ENCODED_RUSTFLAGS=$(static_rustflags "$target_dir")

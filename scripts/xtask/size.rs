@@ -43,7 +43,15 @@ pub(crate) fn run(root: &Path, file: &Path, build: &str) -> Result<Findings, Fai
     let debug: u64 = object.sections().filter(is_stripped).map(|section| section.size()).sum();
     report.line("total", (bytes.len() as u64).saturating_sub(debug), limit(build.get("total")));
     for (name, value) in table(build, "section") {
-        let size = object.section_by_name(name).map_or(0, |section| section.size());
+        // With its parts: `.text.startup`, `.text.unlikely`.
+        let of = |found: &str| {
+            found.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let size = object
+            .sections()
+            .filter(|section| section.name().is_ok_and(of))
+            .map(|section| section.size())
+            .sum();
         report.line(name, size, limit(Some(value)));
     }
     let by_crate = code_by_crate(&object);
