@@ -69,6 +69,13 @@ guest_busybox() {
     find "$dir" -type f -path '*/bin/busybox' | sed -n 1p
 }
 
+# guest_uboot: the path of U-Boot for QEMU's arm64 board, fetched once.
+guest_uboot() {
+    local dir=$CACHE/vm/u-boot
+    debian_unpack bookworm amd64 u-boot-qemu "$dir" || return 1
+    echo "$dir/usr/lib/u-boot/qemu_arm64/u-boot.bin"
+}
+
 quoted() { # as one word of any POSIX shell
     local quote="'\\''"
     printf "'%s' " "${1//\'/"$quote"}"

@@ -133,7 +133,10 @@ impl Boot for UBoot {
             return self.mender_next(&env);
         }
         let order = self.order(&env);
-        let slot = order.into_iter().find(|slot| self.state(&env, *slot).may()).unwrap_or(order[0]);
+        let Some(slot) = order.into_iter().find(|slot| self.state(&env, *slot).may()) else {
+            // Nothing is known of either, or nothing good: the script starts the first, however often.
+            return Ok(Next { slot: order[0], tries_left: None });
+        };
         let starts = self.state(&env, slot);
         Ok(Next { slot, tries_left: (!starts.ok).then_some(starts.left) })
     }
