@@ -17,9 +17,9 @@ from . import disk
 MACHINE = ("qemu-system-aarch64", "-cpu", "cortex-a53", "-accel", "tcg", "-smp", "1", "-m", "256",
            "-nodefaults", "-no-user-config", "-display", "none")
 BANNER = re.compile(rb"^U-Boot (SPL )?20\d\d", re.M)
-STOPS = re.compile(rb"^Hit any key to stop autoboot", re.M)
+STOPS = re.compile(rb"Hit any key to stop autoboot")
 PROMPT = re.compile(rb"^=> ", re.M)
-SIZE, SECTOR = 0x4000, 0x40000  # of one copy, of one sector of the flash
+SIZE = 0x4000  # of one copy
 
 
 class Silent(Exception):
@@ -69,7 +69,7 @@ class Console:
 class Store:
     """Where the environment is. `save`: what the script calls to save it; `load`: what is typed for U-Boot to have it."""
 
-    most, save, load, mounts = 2, "saveenv", None, ()
+    most, save, load = 2, "saveenv", None
 
     def __init__(self, folder, image, copies):
         self.folder, self.image, self.copies = folder, image, copies
@@ -77,9 +77,6 @@ class Store:
     def lines(self):
         """Of fw_env.config."""
         raise NotImplementedError
-
-    def argv(self):
-        return []
 
     def fetch(self):
         """What U-Boot saved, to where edgekit finds it."""
@@ -121,34 +118,6 @@ class Disk(Store):
         return self.image, self.start
 
 
-class Flash(Store):
-    """NOR flash, the second chip of the board: one copy a sector. Where there are two, one is active and one obsolete,
-    and edgekit has to find flash as a device shows it."""
-
-    name, bank, variables = "flash", 64 * disk.MIB, {}
-
-    def __init__(self, folder, image, copies):
-        super().__init__(folder, folder / "flash.img", copies)
-        with open(self.image, "wb") as flash:
-            flash.write(b"\xff" * SECTOR * copies)
-            flash.truncate(self.bank)
-        if copies == 2:
-            self.mounts = (
-                "mount -t tmpfs none /sys/class", "mkdir -p /sys/class/mtd/mtd0", "echo nor >/sys/class/mtd/mtd0/type",
-                "mount -t tmpfs none /dev", f"touch /dev/mtdblock0; mount --bind '{self.image}' /dev/mtdblock0",
-            )
-
-    def lines(self):
-        device = "/dev/mtdblock0" if self.copies == 2 else self.image
-        return [f"{device} {SECTOR * copy:#x} {SIZE:#x}" for copy in range(self.copies)]
-
-    def argv(self):
-        return ["-drive", f"if=pflash,unit=1,format=raw,file={self.image}"]
-
-    def file(self, copy):
-        return self.image, SECTOR * copy
-
-
 class Files(Store):
     """Files of the first partition."""
 
@@ -171,7 +140,7 @@ class Files(Store):
                 disk.tool("mcopy", "-o", "-i", f"{self.image}@@{disk.MIB}", self.folder / name, f"::/{name}")
 
 
-STORES = {store.name: store for store in (Disk, Flash, Files)}
+STORES = {store.name: store for store in (Disk, Files)}
 
 
 def tree(path):
@@ -180,7 +149,7 @@ def tree(path):
     return Path(path)
 
 
-def console(firmware, image, store, limit, watch):
-    argv = [MACHINE[0], "-machine", "virt", *MACHINE[1:], "-serial", "stdio", "-bios", firmware, *store.argv()]
+def console(firmware, image, limit, watch):
+    argv = [MACHINE[0], "-machine", "virt", *MACHINE[1:], "-serial", "stdio", "-bios", firmware]
     argv += ["-blockdev", f"driver=file,node-name=disk,filename={image},cache.no-flush=on"]
     return Console([*map(str, argv), "-device", "virtio-blk-pci,drive=disk,discard=off"], limit, watch)

@@ -124,7 +124,7 @@ single = {str(world.copies == 1).lower()}
     def console(self):
         self.store.hand()
         self.world.starts += 1
-        return board.console(self.world.found.firmware, self.image, self.store, LIMIT, self.world.watch)
+        return board.console(self.world.found.firmware, self.image, LIMIT, self.world.watch)
 
     def made(self, *more):
         """U-Boot finds no environment, and is given one at its prompt."""
@@ -163,8 +163,8 @@ single = {str(world.copies == 1).lower()}
         """edgekit on the device, in the slot that runs."""
         line = self.folder / "cmdline"
         line.write_text(f"earlycon edgekit.slot={self.slot}\n")
-        mounts = [f"mount --bind '{line}' /proc/cmdline", *self.store.mounts, 'exec "$@"']
-        argv = [*self.world.found.unshare, "sh", "-euc", "\n".join(mounts), "sh", self.world.found.binary, "ota"]
+        run = f"mount --bind '{line}' /proc/cmdline; exec \"$@\""
+        argv = [*self.world.found.unshare, "sh", "-euc", run, "sh", self.world.found.binary, "ota"]
         done = subprocess.run(
             [*map(str, argv), *words, "--config", str(self.folder / "ota.toml")], capture_output=True, text=True,
             env=dict(os.environ, STATE_DIRECTORY=str(self.folder / "state"), CONFIGURATION_DIRECTORY=str(self.folder)),

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What a virtual machine is made of: a Debian kernel, busybox, and the tree it boots into.
-# Neighbours: debian.sh (fetches), vm (boots it).
+# Neighbours: debian.sh (fetches), vm, vm-ota and vm-uboot (boot it).
 
 debian_arch() { case $1 in x86_64) echo amd64 ;; aarch64) echo arm64 ;; esac }
 

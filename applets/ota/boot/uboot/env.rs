@@ -330,6 +330,8 @@ mod tests {
             ([1, 0], Boolean, 0),
             ([0, 1], Boolean, 1),
             ([1, 255], Boolean, 1),
+            ([0, 255], Boolean, 1),
+            ([255, 0], Boolean, 0),
             ([255, 1], Boolean, 0),
             ([255, 255], Boolean, 0),
             ([1, 1], Boolean, 0),
