@@ -43,7 +43,7 @@ fn one_kind_of_key_is_not_taken_for_another() {
         ),
         (
             &["bundle", "sign", "x.ekb", "--sign-with", "d.key"],
-            "'d.key' is a key for encryption, and signs nothing",
+            "'d.key' is a key for encryption, not for signatures",
         ),
         (&["bundle", "sign", "x.ekb", "--sign-with", "locked.key"], "'locked.key' is locked with a password"),
         (&["bundle", "sign", "x.ekb", "--sign-with", "old"], "'old' is not an Ed25519 secret key"),
@@ -57,7 +57,7 @@ fn one_kind_of_key_is_not_taken_for_another() {
     }
     let locks = ["bundle", "create", "y.ekb", "--name", "gw", "--version", "1", "--component", "rootfs=new"];
     let err = world.ota([&locks[..], &["--encrypt-to", "k.pub"]].concat()).ends(65).err;
-    assert!(err.contains("'k.pub' is a key for signatures, and encrypts nothing"), "{err}");
+    assert!(err.contains("'k.pub' is a key for signatures, not for encryption"), "{err}");
     // A secret key that others may read is still told from one that is none.
     fs::set_permissions(world.path("k.key"), fs::Permissions::from_mode(0o644)).expect("set");
     let err = world.ota(["bundle", "sign", "x.ekb", "--sign-with", "k.key"]).ends(65).err;

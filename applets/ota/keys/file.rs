@@ -140,12 +140,12 @@ impl Wanted {
             ("is a secret key, and a public one is needed", "'edgekit ota keygen NAME' wrote it to NAME.pub")
         } else if self.algorithm == SIGNS && is_of(OPENS) {
             (
-                "is a key for encryption, and signs nothing",
+                "is a key for encryption, not for signatures",
                 "make one that signs with 'edgekit ota keygen NAME'",
             )
         } else if self.algorithm == OPENS && is_of(SIGNS) {
             (
-                "is a key for signatures, and encrypts nothing",
+                "is a key for signatures, not for encryption",
                 "make one for encryption with 'edgekit ota keygen --encryption NAME'",
             )
         } else if !self.is_secret && text.contains("threshold =") {
