@@ -2,7 +2,7 @@
 //!
 //! | scheme | variables | who else knows them |
 //! |---|---|---|
-//! | `edgekit` | `BOOT_ORDER="a b"`, `BOOT_a_LEFT=3` (hexadecimal), `BOOT_a_OK=1`: started without counting | the script in edgekit-ota(1) |
+//! | `edgekit` | `BOOT_ORDER="a b"`, `BOOT_a_LEFT=3` (hexadecimal), `BOOT_a_OK=1`: started without counting | the script in edgekit-boot(7) |
 //! | `rauc` | the same without `OK`: every start is counted, and each boot confirms itself | RAUC's boot scripts |
 //! | `mender` | `mender_boot_part=2`, `upgrade_available=1`, `bootcount`, `bootlimit` | Mender's and many of SWUpdate's |
 //!
