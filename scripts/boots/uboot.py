@@ -78,7 +78,8 @@ class World:
         for version in (2, 3):
             put(folder / "app", b"%d" % version)
             words = ["--name", "gw", "--version", version, "--component", f"app={folder / 'app'}"]
-            self.edgekit("bundle", "create", folder / f"{version}.ekb", *words, "--sign-with", folder / "k.key", "--progress", "none")
+            words += ["--sign-with", folder / "k.key", "--progress", "none"]
+            self.edgekit("bundle", "create", folder / f"{version}.ekb", *words)
         self.factory = Device(self, "factory")
         self.factory.made()
 
