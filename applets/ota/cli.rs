@@ -138,6 +138,8 @@ fn terms(command: Command) -> Command {
     .arg(decrypt())
     .arg(json())
     .arg(progress::arg())
+    // It is the device that is described there, not only how it fetches.
+    .mut_arg(config::FILE_ARG, |file| file.help_heading("Device"))
 }
 
 fn apply() -> Command {

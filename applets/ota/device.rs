@@ -19,7 +19,7 @@ use crate::keys::secrecy::read_secret;
 use crate::moment::Moment;
 use crate::policy;
 use crate::slot::{self, Slot};
-use crate::trust::{KeyTrust, Trust};
+use crate::trust::{self, KeyTrust, Trust};
 
 /// Pages between two checkpoints: what is fetched again after a power cut, at most, beside a block.
 const CHECKPOINT: u64 = 8;
@@ -30,7 +30,7 @@ const MAX_HARDWARE: u64 = 4096;
 pub struct Updater {
     /// What is configured.
     pub config: Ota,
-    /// Whom it believes; nobody if there is nothing.
+    /// Whom it believes; nobody if there is nothing, or before [`Updater::believe`].
     pub trust: Option<Box<dyn Trust>>,
     /// What opens bundles that are encrypted to it.
     pub openers: Vec<Opener>,
@@ -88,19 +88,34 @@ impl Updater {
             devices: boot::Pair { a: places(|home| &home.a), b: places(|home| &home.b) },
         };
         let boot = boot::open(&config.boot, state.table(), machine)?;
-        let list = paths.config.join("ota/keys.toml");
-        let trust: Option<Box<dyn Trust>> = match list.exists() {
-            true => Some(Box::new(KeyTrust::list(&list)?.newest(state.keys().as_deref())?)),
-            false => None,
-        };
-        let shelf = paths.run.join("ota");
-        let key = config.decrypt_file.as_ref().map(|file| file.path(paths)).transpose();
+        let updater = Updater::of(config, fs, state, boot, None, root, clock)?;
+        Ok(Updater { shelf: Some(paths.run.join("ota")), ..updater })
+    }
+
+    /// Reads whom it believes and what opens bundles for it, before it takes one: a device can be looked at, committed
+    /// and sent back whatever is wrong with its keys.
+    ///
+    /// # Errors
+    /// Those of the list of keys and of the secret key; none if there are none.
+    pub fn believe(&mut self, paths: &Paths) -> Result<(), Fault> {
+        let list = trust::standard(paths);
+        if list.exists() {
+            self.trust = Some(Box::new(KeyTrust::list(&list)?.newest(self.state.keys().as_deref())?));
+        }
+        self.openers = self.opener(paths)?;
+        Ok(())
+    }
+
+    /// What opens bundles that are encrypted to this device, as it is configured.
+    ///
+    /// # Errors
+    /// Those of the secret key.
+    pub(crate) fn opener(&self, paths: &Paths) -> Result<Vec<Opener>, Fault> {
+        let key = self.config.decrypt_file.as_ref().map(|file| file.path(paths)).transpose();
         let key = key.map_err(|error| {
             Fault::Config(format!("decrypt_file: {error}"), "give an absolute path".to_owned())
         })?;
-        let openers = key.iter().map(|path| read_secret(path)).collect::<Result<_, _>>()?;
-        let updater = Updater::of(config, fs, state, boot, trust, root, clock)?;
-        Ok(Updater { shelf: Some(shelf), openers, ..updater })
+        key.iter().map(|path| read_secret(path)).collect()
     }
 
     /// One of these parts.
@@ -168,7 +183,7 @@ impl Updater {
     pub(crate) fn simulated(self, folder: &Path, running: Name, boot: u32) -> Result<Updater, Fault> {
         let place = folder.join("state");
         let is_new = self.fs.stat(&place).map_err(Fault::io("look at", &place))?.is_none();
-        let Updater { config, trust, state, boot: old, fs, root, clock, .. } = self;
+        let Updater { config, trust, openers, state, boot: old, fs, root, clock, .. } = self;
         // One process has a state once, and so has what stands for a loader.
         drop(old);
         let state = match is_new {
@@ -184,7 +199,7 @@ impl Updater {
             loader.confirm(running)?;
         }
         let updater = Updater::of(config, fs, state, Box::new(loader), trust, root, &clock)?;
-        Ok(Updater { simulated: Some((folder.to_owned(), running)), ..updater })
+        Ok(Updater { openers, simulated: Some((folder.to_owned(), running)), ..updater })
     }
 
     /// The same device with a copy of its state, which goes its own way.

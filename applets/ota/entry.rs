@@ -25,8 +25,8 @@ pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> 
     match matches.subcommand() {
         Some(("keygen", sub)) => verbs::keys::keygen(sub, ctx),
         Some(("keys", sub)) => match sub.subcommand() {
-            Some(("create", sub)) => verbs::keys::create(sub),
-            Some(("sign", sub)) => verbs::keys::sign(sub),
+            Some(("create", sub)) => verbs::keys::create(sub, ctx),
+            Some(("sign", sub)) => verbs::keys::sign(sub, ctx),
             _ => Err(none()),
         },
         Some(("apply", sub)) => verbs::apply::apply(sub, ctx),
@@ -60,11 +60,17 @@ pub(crate) fn updater(sub: &ArgMatches, ctx: &mut Ctx, is_read: bool) -> Result<
     let mut updater = Updater::open(config(sub, ctx)?, &paths, ctx.clock(), is_read)?;
     updater.state.notes().iter().for_each(|note| ctx.warn(note));
     // Verbs that take no bundle ask nobody whom to believe.
-    let is_given = |id: &str| sub.try_contains_id(id).unwrap_or(false);
-    if is_given("key") || is_given("keys") {
-        updater.trust = Some(Box::new(trusted(sub)?));
+    if sub.try_contains_id("key").is_err() {
+        return Ok(updater);
     }
-    if is_given(cli::DECRYPT) {
+    if sub.contains_id("key") || sub.contains_id("keys") {
+        updater.trust = Some(Box::new(trusted(sub)?));
+        updater.openers = updater.opener(&paths)?;
+    } else {
+        updater.believe(&paths)?;
+        updater.trust.as_ref().ok_or_else(|| nobody(&paths))?;
+    }
+    if sub.contains_id(cli::DECRYPT) {
         updater.openers = openers(sub)?;
     }
     Ok(updater)
@@ -77,7 +83,16 @@ pub(crate) fn file(sub: &ArgMatches, id: &str) -> PathBuf {
 
 /// The value of an option, if it was given.
 pub(crate) fn value<T: FromStr<Err = String>>(sub: &ArgMatches, id: &str) -> Result<Option<T>, Error> {
-    let usage = |error| Error::new(Exit::USAGE, format!("--{id}: {error}"));
+    named(sub, id, &format!("--{id}"))
+}
+
+/// The value of an option or a word, called so in messages.
+pub(crate) fn named<T: FromStr<Err = String>>(
+    sub: &ArgMatches,
+    id: &str,
+    name: &str,
+) -> Result<Option<T>, Error> {
+    let usage = |error| Error::new(Exit::USAGE, format!("{name}: {error}"));
     cli::text(sub, id).map(|text| text.parse().map_err(usage)).transpose()
 }
 
@@ -102,6 +117,10 @@ pub(crate) fn config(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Ota, Error> {
 pub(crate) fn bundle(sub: &ArgMatches, ctx: &mut Ctx, halt: Halt) -> Result<Box<dyn Source>, Error> {
     let word = file(sub, cli::FILE);
     if !source::is_url(&word) {
+        if let Some((scheme, _)) = word.to_string_lossy().split_once("://").filter(|_| !word.exists()) {
+            return Err(Error::new(Exit::USAGE, format!("'{}' is no address of a bundle: '{scheme}' is not known", word.display()))
+                .hint("bundles are fetched by http and https; anything else is fetched by its own program and piped in as -"));
+        }
         return Ok(Box::new(FileSource::open(&word)?));
     }
     let config = config(sub, ctx)?;
@@ -139,16 +158,35 @@ pub(crate) fn lists(sub: &ArgMatches) -> Result<Vec<List>, Fault> {
 pub(crate) fn trusted(sub: &ArgMatches) -> Result<KeyTrust, Error> {
     let keys = cli::paths(sub, "key");
     if !keys.is_empty() {
-        let threshold = sub.get_one::<u32>("threshold").copied().unwrap_or(1);
-        return Ok(KeyTrust::files(&keys, threshold)?);
+        return Ok(KeyTrust::files(&keys, threshold(sub, keys.len())?)?);
     }
-    let standard = Paths::process().config.join("ota/keys.toml");
+    let paths = Paths::process();
+    let standard = trust::standard(&paths);
     match sub.get_one::<PathBuf>("keys") {
         Some(list) => Ok(KeyTrust::list(list)?),
         None if standard.exists() => Ok(KeyTrust::list(&standard)?),
-        None => Err(Error::new(Exit::USAGE, "there is nobody to believe")
-            .hint(format!("give --key FILE or --keys LIST, or put a list at '{}'", standard.display()))),
+        None => Err(nobody(&paths)),
     }
+}
+
+/// How many of so many keys must sign.
+pub(crate) fn threshold(sub: &ArgMatches, keys: usize) -> Result<u32, Error> {
+    match sub.get_one::<u32>("threshold").copied().unwrap_or(1) {
+        many if many as usize > keys => {
+            Err(Error::new(Exit::USAGE, format!("--threshold {many} is more than there are keys: {keys}"))
+                .hint("give as many keys as have to sign, or more"))
+        }
+        threshold => Ok(threshold),
+    }
+}
+
+/// Neither the command line nor a file says whom to believe.
+fn nobody(paths: &Paths) -> Error {
+    let standard = trust::standard(paths);
+    Error::new(Exit::USAGE, "there is nobody to believe").hint(format!(
+        "give --key FILE or --keys LIST, or put a list ('edgekit ota keys create') at '{}'",
+        standard.display()
+    ))
 }
 
 /// The time, in seconds.

@@ -52,6 +52,7 @@ pub(crate) const MANUAL: Manual = Manual {
         (1, "it was not done: the version is blocked, takes more than was allowed, or waits for a decision"),
         (65, "a bundle, a signature, a key or an old image is not what it should be: the reason was shown"),
         (66, "a file is not there, or a bundle has no such component"),
+        (69, "a server has no such bundle, refuses it, or took too long"),
         (
             73,
             "a file is there already, or a slot cannot take the image: mounted, in use, read-only, full, too small",
@@ -61,6 +62,7 @@ pub(crate) const MANUAL: Manual = Manual {
             75,
             "there is not enough memory, somebody else works on the device, or it was stopped: run it again",
         ),
+        (76, "a server says things that cannot be: other bytes than it was asked for, redirects in a circle"),
         (77, "a file may not be read or written"),
         (78, "what is configured does not fit together"),
         (

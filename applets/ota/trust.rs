@@ -6,7 +6,9 @@
 //!
 //! Neighbours: `bundle::read` asks before it reads a manifest, `keys` knows keys and lists, `policy` is asked after.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use edgekit_core::Paths;
 
 use crate::bundle::Head;
 use crate::fault::Fault;
@@ -139,6 +141,19 @@ impl Trust for KeyTrust {
         let signers = head.signed.signers().filter(|key| keys.keys.contains(key)).collect();
         Ok(Approval { signers, threshold: keys.threshold, list: self.is_list.then_some(keys.number) })
     }
+}
+
+/// The list of keys that counts where no other is named.
+pub(crate) fn standard(paths: &Paths) -> PathBuf {
+    paths.config.join("ota/keys.toml")
+}
+
+/// Nothing says whom to believe. It is a matter of the device, not of the bundle.
+pub(crate) fn nobody() -> Fault {
+    Fault::Config(
+        "there is nobody to believe".to_owned(),
+        "put a list of keys ('edgekit ota keys create') at ota/keys.toml beside ota.toml".to_owned(),
+    )
 }
 
 /// Reads a list of keys from a file.

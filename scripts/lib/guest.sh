@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What a virtual machine is made of: a Debian kernel, busybox, and the tree it boots into.
-# Neighbours: debian.sh (fetches), vm (boots it).
+# Neighbours: debian.sh (fetches), vm, vm-ota and vm-uboot (boot it).
 
 debian_arch() { case $1 in x86_64) echo amd64 ;; aarch64) echo arm64 ;; esac }
 
@@ -67,6 +67,13 @@ guest_busybox() {
     local arch=$1 dir=$CACHE/vm/busybox-$1
     debian_unpack bookworm "$(debian_arch "$arch")" busybox-static "$dir" || return 1
     find "$dir" -type f -path '*/bin/busybox' | sed -n 1p
+}
+
+# guest_uboot: the path of U-Boot for QEMU's arm64 board, fetched once.
+guest_uboot() {
+    local dir=$CACHE/vm/u-boot
+    debian_unpack bookworm amd64 u-boot-qemu "$dir" || return 1
+    echo "$dir/usr/lib/u-boot/qemu_arm64/u-boot.bin"
 }
 
 quoted() { # as one word of any POSIX shell

@@ -40,7 +40,7 @@ stage() {
     0)
         word=ok
         # Runners end with a line that says how many tests ran.
-        grep -aE '^ *(Summary|Starting) \[?|^test result:|^[0-9]+ passed, |^xtask: |^crash points: |^(vm|vm-ota|build|setup|static): |^total  ' "$log" | tail -n 12 || true
+        grep -aE '^ *(Summary|Starting) \[?|^test result:|^[0-9]+ passed, |^xtask: |^crash points: |^(vm|vm-ota|vm-uboot|build|setup|static): |^total  ' "$log" | tail -n 12 || true
         ;;
     99)
         word=skipped

@@ -4,6 +4,7 @@ mod apply;
 mod bundles;
 mod device;
 mod devices;
+mod first_try;
 mod fleet;
 mod interrupts;
 mod keys;

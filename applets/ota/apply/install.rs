@@ -25,7 +25,8 @@ use crate::fault::Fault;
 use crate::hex::Hex;
 use crate::image::{self, Image, Prefix};
 use crate::policy;
-use crate::slot::{Durable, Slot};
+use crate::slot::{self, Durable, Slot};
+use crate::trust;
 
 /// Installs a bundle: see the order in [`super`]. What runs is never written to, and a refusal comes before the first
 /// write.
@@ -46,12 +47,7 @@ pub fn install(
     let is_fetched = source.fetched().is_some();
     let mut source = Metered { source, bytes: meter.clone() };
     let opened = read::open(&mut source)?;
-    let trust = updater.trust.as_ref().ok_or_else(|| {
-        Fault::Untrusted(
-            format!("there is nobody to believe: '{}' is not installed", opened.place()),
-            "give --key FILE, or put a list of keys ('edgekit ota keys create') at ota/keys.toml beside ota.toml",
-        )
-    })?;
+    let trust = updater.trust.as_ref().ok_or_else(trust::nobody)?;
     let (mut bundle, approval) = opened.check(&**trust, updater.now())?;
     bundle.unseal(&updater.openers)?;
     watcher.phase(Phase::Planning);
@@ -68,20 +64,23 @@ pub fn install(
         };
         return Ok(Installed { outcome, plan });
     }
-    let earlier = before.filter(|before| {
+    let mut earlier = before.filter(|before| {
         matches!(before.stage, Stage::Writing | Stage::Written)
             && (before.id, before.slot) == (bundle.id(), running.other())
     });
+    let gone = gone(updater, earlier.as_mut())?;
     let planner = Planner {
         updater,
         terms,
         running,
+        gone: &gone,
         there: updater.state.set(running)?,
         target: updater.state.set(running.other())?,
         earlier: earlier.as_ref(),
     };
     let plan = planner.plan(&bundle, watcher)?;
     for item in plan.items.iter().filter(|item| item.way != Way::There) {
+        slot::is_another(&item.place, &updater.slot(&item.name, running)?.place())?;
         updater.slot(&item.name, plan.slot)?.check(item.size)?;
     }
     budget(&plan, terms)?;
@@ -111,6 +110,25 @@ pub fn install(
     let outcome = settle::switch(updater)?;
     watcher.phase(Phase::Switched);
     Ok(Installed { outcome, plan })
+}
+
+/// Strikes out of an earlier attempt what somebody has removed since: it is begun afresh. Gives the components.
+fn gone(updater: &Updater, earlier: Option<&mut Deployment>) -> Result<Vec<String>, Fault> {
+    let Some(earlier) = earlier else { return Ok(Vec::new()) };
+    let mut gone = Vec::new();
+    for (name, part) in earlier.parts.iter().filter(|(_, part)| part.is_done || part.durable.pages > 0) {
+        // One that is not configured any more is in no plan.
+        let Ok(slot) = updater.slot(name, earlier.slot) else { continue };
+        let place = slot.place();
+        if part.size > 0 && updater.fs.stat(place.as_ref()).map_err(Fault::io("look at", &place))?.is_none() {
+            gone.push(name.clone());
+        }
+    }
+    for name in &gone {
+        earlier.parts.remove(name);
+        earlier.stage = Stage::Writing;
+    }
+    Ok(gone)
 }
 
 /// Whether there is anything to do, and whether it may be done now.

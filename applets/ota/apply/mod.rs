@@ -129,6 +129,8 @@ pub struct Item {
     pub fetch: u64,
     /// Pages that are durable from an earlier attempt.
     pub durable: u64,
+    /// True if an earlier attempt had written some of it, and somebody has removed that: it is begun afresh.
+    pub is_gone: bool,
     /// Why a delta was not taken although there is one.
     pub fallback: Option<String>,
 }

@@ -24,8 +24,9 @@ pub(super) struct Planner<'a> {
     pub(super) there: Option<Set>,
     /// What is known to be in the other one.
     pub(super) target: Option<Set>,
-    /// An earlier attempt at the same deployment.
+    /// An earlier attempt at the same deployment, and the components of it that were removed since.
     pub(super) earlier: Option<&'a Deployment>,
+    pub(super) gone: &'a [String],
 }
 
 impl Planner<'_> {
@@ -59,7 +60,8 @@ impl Planner<'_> {
 
     fn item(&self, name: &str, way: Way, digest: Hex, size: u64) -> Result<Item, Fault> {
         let place = self.updater.slot(name, self.running.other())?.place();
-        Ok(Item { name: name.to_owned(), place, way, size, digest, fetch: 0, durable: 0, fallback: None })
+        let (name, is_gone) = (name.to_owned(), self.gone.iter().any(|gone| gone == name));
+        Ok(Item { name, place, way, size, digest, fetch: 0, durable: 0, is_gone, fallback: None })
     }
 
     /// What an earlier attempt has of this image.

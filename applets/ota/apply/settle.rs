@@ -214,7 +214,7 @@ pub fn mark_bad(updater: &mut Updater, slot: Name, why: &str) -> Result<(), Faul
     let set = updater.state.set(slot)?;
     updater.boot.reject(slot)?;
     follow(updater)?;
-    let mut change = updater.state.change().set(slot, None);
+    let mut change = updater.state.change().set(slot, None).bad(slot, Some(why));
     if let Some(set) = set {
         change = change.block(&blocked(updater, set.id, &set.version, why))?;
     }
@@ -229,9 +229,14 @@ pub fn unblock(updater: &mut Updater, id: Option<Hex>) -> Result<usize, Fault> {
     let known = updater.state.all_blocked()?;
     let wanted: Vec<Hex> =
         known.iter().map(|blocked| blocked.id).filter(|known| id.is_none_or(|id| id == *known)).collect();
-    let change = wanted.iter().fold(updater.state.change(), Change::unblock);
+    let mut change = wanted.iter().fold(updater.state.change(), Change::unblock);
+    let mut count = wanted.len();
+    for slot in Name::BOTH.into_iter().filter(|_| id.is_none()) {
+        count += usize::from(updater.state.bad(slot)?.is_some());
+        change = change.bad(slot, None);
+    }
     change.rollbacks(0).make()?;
-    Ok(wanted.len())
+    Ok(count)
 }
 
 fn last(updater: &Updater) -> Result<Deployment, Fault> {
@@ -252,6 +257,9 @@ fn other_is_good(updater: &Updater, slot: Name) -> Result<(), Fault> {
     let refuse = |what: String| {
         Err(Fault::Refused(what, "install another version instead: 'edgekit ota apply BUNDLE'"))
     };
+    if let Some(why) = updater.state.bad(slot)? {
+        return refuse(format!("slot {slot} is bad: {why}"));
+    }
     let Some(Set { id, version, is_committed, .. }) = updater.state.set(slot)? else {
         // Nothing was ever written there: it is as the factory left it.
         return match updater.state.deployment()? {

@@ -5,6 +5,7 @@
 //! | `format` | of these values, 1; another one is left untouched and refused |
 //! | `deployment` | the last one: id, name, version, slot, stage, and how far each component is |
 //! | `slot/a`, `slot/b` | what is in a slot that is whole; no key for one that is being written, or that came from elsewhere |
+//! | `bad/a`, `bad/b` | why a slot is not started, if somebody said so of what no deployment wrote |
 //! | `blocked/ID` | a deployment that is not taken again, why and since when |
 //! | `rollbacks` | how many were sent back since one was committed |
 //! | `floor` | the version below which nothing is taken |
@@ -229,6 +230,11 @@ impl State {
         self.value(&format!("slot/{slot}"), set)
     }
 
+    /// Why a slot is bad, if somebody said so.
+    pub fn bad(&self, slot: Name) -> Result<Option<String>, Fault> {
+        self.value(&format!("bad/{slot}"), |value| value.as_str().map(str::to_owned))
+    }
+
     /// Why a deployment is not taken, if it is not.
     pub fn blocked(&self, id: &Hex) -> Result<Option<Blocked>, Fault> {
         self.value(&format!("blocked/{id}"), |value| blocked(*id, value))
@@ -297,8 +303,21 @@ impl Change {
         self.put("deployment", &value)
     }
 
-    /// This is in a slot; `None` if nothing whole is.
+    /// A slot is bad for this reason, or not any more, until something is written to it.
+    pub fn bad(mut self, slot: Name, why: Option<&str>) -> Change {
+        let key = format!("bad/{slot}");
+        match why {
+            Some(why) => self.put(&key, &json!(why)),
+            None => {
+                self.batch.delete(key.as_bytes());
+                self
+            }
+        }
+    }
+
+    /// This is in a slot; `None` if nothing whole is. It is not bad yet.
     pub fn set(mut self, slot: Name, set: Option<&Set>) -> Change {
+        self = self.bad(slot, None);
         let key = format!("slot/{slot}");
         match set {
             Some(set) => {

@@ -115,7 +115,8 @@ impl Pair<String> {
 pub struct Next {
     /// The slot.
     pub slot: Name,
-    /// How often it is started until the other one is; `None` once it is confirmed.
+    /// How often it is started until the other one is; `None` once it is confirmed, and where there is no other one to
+    /// go back to.
     pub tries_left: Option<u32>,
 }
 

@@ -22,7 +22,7 @@ use crate::fault::Fault;
 use crate::keys::list;
 use crate::keys::signed::{Context, Signed};
 
-const MAGIC: [u8; 8] = *b"\x8fEKB\r\n\x1a\n";
+pub(crate) const MAGIC: [u8; 8] = *b"\x8fEKB\r\n\x1a\n";
 const FORMAT: u32 = 1;
 /// Bytes before the manifest.
 pub(crate) const LEN: usize = 24 + HASH;

@@ -125,8 +125,9 @@ impl Bundle<'_> {
 
     fn closed(&self) -> Fault {
         let (place, count) = (&self.head.place, self.manifest.recipient.len());
+        let keys = if count == 1 { "1 key".to_owned() } else { format!("{count} keys") };
         Fault::Unfit(
-            format!("'{place}' is encrypted, and no key that was given opens it (it is for {count} keys)"),
+            format!("'{place}' is encrypted to {keys}, and none that was given opens it"),
             "give the secret key it was made for: --decrypt-with FILE, or decrypt_file of the configuration",
         )
     }

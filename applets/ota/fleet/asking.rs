@@ -154,6 +154,8 @@ impl Follower {
             drop(std::fs::remove_file(&self.consent));
         }
         if heard.consent.is_some() && self.lines[at].consent != heard.consent {
+            // What was said before it was asked is about something else.
+            drop(std::fs::remove_file(&self.consent));
             let why = format!("{name} asks for consent: 'edgekit ota consent yes' or 'no'");
             self.events.tell(What::Waiting, None, &why);
         }

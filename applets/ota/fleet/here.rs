@@ -21,6 +21,7 @@ use crate::halt::Halt;
 use crate::health::{self, Listener, Verdict};
 use crate::judge;
 use crate::policy;
+use crate::trust;
 
 /// What all records of the fleet begin with in the state.
 const PREFIX: &str = "fleet/";
@@ -75,15 +76,11 @@ impl Machine for Here {
     }
 
     fn glance(&self, from: &From, halt: &Halt) -> Result<Glance, Fault> {
-        let updater = self.open(true)?;
+        let mut updater = self.open(true)?;
+        updater.believe(&self.paths)?;
+        let trust = updater.trust.as_deref().ok_or_else(trust::nobody)?;
         let mut source = self.source(from, halt)?;
         let opened = read::open(source.as_mut())?;
-        let trust = updater.trust.as_deref().ok_or_else(|| {
-            Fault::Untrusted(
-                format!("there is nobody to believe: '{}' is not looked at", from.place),
-                "put a list of keys at ota/keys.toml of the configuration",
-            )
-        })?;
         let (bundle, _) = opened.check(trust, updater.now())?;
         let unfit = |fault: Fault| {
             let why = fault.to_string();
@@ -110,6 +107,7 @@ impl Machine for Here {
         watcher: &mut dyn Watcher,
     ) -> Result<Installed, Fault> {
         let mut updater = self.open(false)?;
+        updater.believe(&self.paths)?;
         let mut source = self.source(from, halt)?;
         let mut hooks = judge::open(&updater.config.hooks, &self.clock)?;
         judge::install(&mut updater, source.as_mut(), terms, watcher, &mut *hooks)

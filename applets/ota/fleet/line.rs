@@ -112,10 +112,12 @@ impl Line {
         self.due = now + wait.unwrap_or(cap);
         let is_new = self.trouble.as_ref().is_none_or(|before| before.why != trouble.why);
         if is_new {
-            let name = self.origin.name();
+            let (name, why) = (self.origin.name(), &trouble.why);
             match trouble.kind {
-                Kind::Away => tracing::warn!(target: "ota", "{name} does not answer: {}", trouble.why),
-                _ => tracing::error!(target: "ota", "{name} does not take what it is asked: {}", trouble.why),
+                Kind::Away => tracing::warn!(target: "ota", "{name} does not answer: {why}"),
+                Kind::Denied => tracing::error!(target: "ota", "{name} refuses what it is asked: {why}"),
+                Kind::Gone => tracing::error!(target: "ota", "{name} has nothing there: {why}"),
+                Kind::Nonsense => tracing::error!(target: "ota", "{name} says what makes no sense: {why}"),
             }
         }
         self.trouble = Some(trouble);

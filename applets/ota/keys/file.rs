@@ -84,32 +84,105 @@ pub(crate) fn generate(secret: &Path, public: &Path) -> Result<PublicKey, Fault>
 
 /// Writes both halves: the secret one with mode 0600, both only where nothing is yet.
 pub(super) fn write_pair(secret: (&Path, &[u8]), public: (&Path, &[u8])) -> Result<(), Fault> {
+    for path in [secret.0, public.0] {
+        if path.symlink_metadata().is_ok() {
+            return Err(Fault::io("create", path)(rustix::io::Errno::EXIST.into()));
+        }
+    }
     let text = Zeroizing::new(pem("PRIVATE KEY", secret.1));
     create(secret.0, 0o600, text.as_bytes())?;
-    create(public.0, 0o644, pem("PUBLIC KEY", public.1).as_bytes())
+    create(public.0, 0o644, pem("PUBLIC KEY", public.1).as_bytes()).inspect_err(|_| forget(secret.0))
 }
 
 fn create(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Fault> {
     let options = |options: &mut OpenOptions| options.write(true).create_new(true).mode(mode).open(path);
     let mut file = options(&mut OpenOptions::new()).map_err(Fault::io("create", path))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Fault::io("write", path))
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map_err(Fault::io("write", path)).inspect_err(|_| forget(path))
+}
+
+/// Half a pair is of use to nobody: what was made a moment ago is removed. The fault at hand says the rest.
+fn forget(path: &Path) {
+    let _is_gone = std::fs::remove_file(path);
+}
+
+/// What a file should hold.
+pub(super) struct Wanted {
+    /// `an Ed25519 secret key`.
+    pub(super) what: &'static str,
+    /// Who makes one.
+    pub(super) hint: &'static str,
+    pub(super) is_secret: bool,
+    /// The last number of its algorithm (RFC 8410 §3).
+    pub(super) algorithm: u8,
+}
+
+/// Ed25519 and X25519.
+const SIGNS: u8 = 0x70;
+pub(super) const OPENS: u8 = 0x6e;
+
+impl Wanted {
+    /// What the file at a path is instead.
+    pub(super) fn not(&self, path: &Path, text: &str) -> Fault {
+        let has = |label: &str| text.contains(&format!("-----BEGIN {label}-----"));
+        let is_of = |algorithm: u8| {
+            let der = unpem("PRIVATE KEY", text).or_else(|| unpem("PUBLIC KEY", text)).map(Zeroizing::new);
+            der.is_some_and(|der| der.windows(5).any(|five| five == [0x06, 0x03, 0x2b, 0x65, algorithm]))
+        };
+        let (what, hint) = if has("ENCRYPTED PRIVATE KEY") {
+            (
+                "is locked with a password",
+                "write it without one, for its owner alone: 'openssl pkey -in OLD -out NEW'",
+            )
+        } else if self.is_secret && has("PUBLIC KEY") {
+            ("is a public key, and a secret one is needed", "'edgekit ota keygen NAME' wrote it to NAME.key")
+        } else if !self.is_secret && has("PRIVATE KEY") {
+            ("is a secret key, and a public one is needed", "'edgekit ota keygen NAME' wrote it to NAME.pub")
+        } else if self.algorithm == SIGNS && is_of(OPENS) {
+            (
+                "is a key for encryption, not for signatures",
+                "make one that signs with 'edgekit ota keygen NAME'",
+            )
+        } else if self.algorithm == OPENS && is_of(SIGNS) {
+            (
+                "is a key for signatures, not for encryption",
+                "make one for encryption with 'edgekit ota keygen --encryption NAME'",
+            )
+        } else if !self.is_secret && text.contains("threshold =") {
+            ("is a list of keys, and a single one is needed", "lists are given by --keys")
+        } else {
+            let (place, what) = (path.display().to_string(), format!("is not {}", self.what));
+            return Fault::Input { place, what, hint: self.hint };
+        };
+        Fault::Input { place: path.display().to_string(), what: what.to_owned(), hint }
+    }
 }
 
 /// Reads a secret key.
 pub(crate) fn read_secret(path: &Path) -> Result<SecretKey, Fault> {
-    let der = read_private(path)?;
-    let pair = der.and_then(|der| Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).ok());
-    pair.and_then(SecretKey::of).ok_or_else(|| Fault::Input {
-        place: path.display().to_string(),
-        what: "is not an Ed25519 secret key".to_owned(),
+    let wanted = Wanted {
+        what: "an Ed25519 secret key",
         hint: "make one with 'edgekit ota keygen NAME'",
+        is_secret: true,
+        algorithm: SIGNS,
+    };
+    read_private(path, &wanted, |der| {
+        Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).ok().and_then(SecretKey::of)
     })
 }
 
-/// The PKCS#8 of a secret key's file, which nobody else may read.
-pub(super) fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
+/// The secret key in a file that nobody else may read, by its PKCS#8.
+pub(super) fn read_private<T>(
+    path: &Path,
+    wanted: &Wanted,
+    key: impl FnOnce(&[u8]) -> Option<T>,
+) -> Result<T, Fault> {
     let mut file = File::open(path).map_err(Fault::io("open", path))?;
     let mode = file.metadata().map_err(Fault::io("look at", path))?.mode() & 0o777;
+    let text = Zeroizing::new(read(&mut file, path)?);
+    let Some(der) = unpem("PRIVATE KEY", &text).map(Zeroizing::new) else {
+        return Err(wanted.not(path, &text));
+    };
     if mode & 0o077 != 0 {
         return Err(Fault::Input {
             place: path.display().to_string(),
@@ -117,25 +190,26 @@ pub(super) fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Fa
             hint: "give it to its owner alone with 'chmod 600', and make a new key if somebody may have read it",
         });
     }
-    let text = Zeroizing::new(read(&mut file, path)?);
-    Ok(unpem("PRIVATE KEY", &text).map(Zeroizing::new))
+    key(&der).ok_or_else(|| wanted.not(path, &text))
 }
 
 /// Reads a public key.
 pub(crate) fn read_public(path: &Path) -> Result<PublicKey, Fault> {
-    read_public_as(path, &SPKI)?.ok_or_else(|| Fault::Input {
-        place: path.display().to_string(),
-        what: "is not an Ed25519 public key".to_owned(),
+    let wanted = Wanted {
+        what: "an Ed25519 public key",
         hint: "'edgekit ota keygen NAME' writes one to NAME.pub",
-    })
+        is_secret: false,
+        algorithm: SIGNS,
+    };
+    read_public_as(path, &SPKI, &wanted)
 }
 
 /// The public key in a file, in PEM behind these bytes or as digits.
-pub(super) fn read_public_as(path: &Path, spki: &[u8]) -> Result<Option<PublicKey>, Fault> {
-    let text = read(&mut File::open(path).map_err(Fault::io("open", path))?, path)?;
+pub(super) fn read_public_as(path: &Path, spki: &[u8], wanted: &Wanted) -> Result<PublicKey, Fault> {
+    let text = Zeroizing::new(read(&mut File::open(path).map_err(Fault::io("open", path))?, path)?);
     let key = unpem("PUBLIC KEY", &text);
     let key = key.and_then(|der| der.strip_prefix(spki).and_then(PublicKey::try_from_bytes));
-    Ok(key.or_else(|| hex::decode(text.trim()).map(Hex)))
+    key.or_else(|| hex::decode(text.trim()).map(Hex)).ok_or_else(|| wanted.not(path, &text))
 }
 
 /// A key file as text; what is none has no key in it.

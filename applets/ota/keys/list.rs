@@ -91,7 +91,18 @@ impl List {
     /// # Errors
     /// What is wrong with it, with line and column.
     pub(crate) fn parse(place: &str, bytes: &[u8]) -> Result<List, Fault> {
-        let wrong = |what: &str| Fault::Text(format!("'{place}' is no list of keys: {what}"));
+        let wrong = |what: &str| Fault::Input {
+            place: place.to_owned(),
+            what: format!("is no list of keys: {what}"),
+            hint: "'edgekit ota keys create' makes one",
+        };
+        if bytes.starts_with(b"-----BEGIN ") {
+            return Err(Fault::Input {
+                place: place.to_owned(),
+                what: "is a key, and no list of keys".to_owned(),
+                hint: "single keys are given by --key; 'edgekit ota keys create' makes a list of them",
+            });
+        }
         if bytes.len() > MAX {
             return Err(wrong(&format!("it is longer than {MAX} bytes")));
         }

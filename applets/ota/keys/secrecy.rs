@@ -8,7 +8,7 @@ use aws_lc_rs::agreement::{PrivateKey, X25519};
 use aws_lc_rs::rand;
 use zeroize::Zeroizing;
 
-use super::file;
+use super::file::{self, OPENS, Wanted};
 use crate::bundle::seal;
 use crate::fault::Fault;
 use crate::hex::Hex;
@@ -54,20 +54,22 @@ pub(crate) fn generate(secret: &Path, public: &Path) -> Result<Hex, Fault> {
 
 /// Reads a secret key.
 pub(crate) fn read_secret(path: &Path) -> Result<Opener, Fault> {
-    let der = file::read_private(path)?;
-    let key = der.as_deref().and_then(|der| der.strip_prefix(&PKCS8[..]));
-    key.and_then(Opener::of).ok_or_else(|| Fault::Input {
-        place: path.display().to_string(),
-        what: "is not an X25519 secret key".to_owned(),
+    let wanted = Wanted {
+        what: "an X25519 secret key",
         hint: "make one with 'edgekit ota keygen --encryption NAME'",
-    })
+        is_secret: true,
+        algorithm: OPENS,
+    };
+    file::read_private(path, &wanted, |der| der.strip_prefix(&PKCS8[..]).and_then(Opener::of))
 }
 
 /// Reads a public key.
 pub(crate) fn read_public(path: &Path) -> Result<Hex, Fault> {
-    file::read_public_as(path, &SPKI)?.ok_or_else(|| Fault::Input {
-        place: path.display().to_string(),
-        what: "is not an X25519 public key".to_owned(),
+    let wanted = Wanted {
+        what: "an X25519 public key",
         hint: "'edgekit ota keygen --encryption NAME' writes one to NAME.pub",
-    })
+        is_secret: false,
+        algorithm: OPENS,
+    };
+    file::read_public_as(path, &SPKI, &wanted)
 }

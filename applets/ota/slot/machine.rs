@@ -141,6 +141,27 @@ pub(super) fn is_free_file(path: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Whether two places are two: names that lead to the same file or device, by links or otherwise, are one place.
+pub(crate) fn is_another(place: &str, running: &str) -> Result<(), Fault> {
+    match is_one(place.as_ref(), running.as_ref()) {
+        true => Err(Fault::Target(
+            format!("'{place}' and '{running}' are the same, and what runs is in it"),
+            "the slot that runs is never written; check 'a' and 'b' of the configuration".to_owned(),
+        )),
+        false => Ok(()),
+    }
+}
+
+/// True if both names lead to the same file or device.
+pub(crate) fn is_one(one: &Path, other: &Path) -> bool {
+    let of = |path: &Path| {
+        let meta = std::fs::metadata(path).ok()?;
+        let is_device = meta.file_type().is_block_device();
+        Some(if is_device { (true, 0, meta.rdev()) } else { (false, meta.dev(), meta.ino()) })
+    };
+    of(one).is_some_and(|one| of(other) == Some(one))
+}
+
 /// Whether so many bytes more fit where a path is, or will be.
 pub(super) fn has_space(fs: &dyn Fs, path: &Path, bytes: u64) -> Result<(), Fault> {
     let mut folder = folder_of(path);

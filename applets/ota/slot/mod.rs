@@ -30,6 +30,7 @@ use crate::fault::Fault;
 use crate::image::Image;
 use folder::Folder;
 use itself::Itself;
+pub(crate) use machine::{is_another, is_one};
 use plain::{Nature, Plain};
 
 /// How far a slot is written, by a record that is durable itself.

@@ -95,6 +95,19 @@ impl Slot for Plain {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
             Err(error) => return Err(Fault::io("open", &self.path)(error)),
         };
+        if stat.is_none()
+            && self.nature == Nature::Area
+            && self.fs.stat(self.folder()).map_err(Fault::io("look at", self.folder()))?.is_none()
+        {
+            return Err(Fault::Target(
+                format!(
+                    "'{}' cannot be made: there is no folder '{}'",
+                    self.place(),
+                    self.folder().display()
+                ),
+                "make the folder, or name another place in the configuration".to_owned(),
+            ));
+        }
         if stat.is_some() && self.nature == Nature::Area {
             // Opened as it will be: a disk that is read-only says so now, and nothing is changed by it.
             self.fs.open(&self.path, Access::Target).map_err(Fault::io("write to", &self.path))?;

@@ -143,6 +143,12 @@ impl Watcher for Shown {
 
 fn warn(ctx: &mut Ctx, plan: &Plan) {
     for item in &plan.items {
+        if item.is_gone {
+            let (name, place) = (&item.name, &item.place);
+            ctx.warn(format_args!(
+                "{name}: what was written to '{place}' before is gone: it is begun afresh"
+            ));
+        }
         if let Some(why) = &item.fallback {
             ctx.warn(format_args!("{}: the full image is fetched: {why}", item.name));
         }
@@ -182,6 +188,7 @@ pub(super) fn show(out: &mut dyn Write, plan: &Plan) -> std::io::Result<()> {
         }
         match item.durable {
             0 => writeln!(out)?,
+            1 => writeln!(out, "; 1 page is there from an earlier attempt")?,
             pages => writeln!(out, "; {pages} pages are there from an earlier attempt")?,
         }
     }
@@ -214,11 +221,20 @@ fn tell(ctx: &mut Ctx, installed: &Installed, moved: Moved, as_json: bool) -> Re
     match installed.outcome {
         Outcome::Planned => show(out, plan)?,
         Outcome::Runs => writeln!(out, "{name} {version} runs already, in slot {slot}")?,
+        Outcome::Reboot if plan.items.is_empty() => {
+            writeln!(out, "{name} {version} is in slot {slot} already; it is started at the next boot")?;
+        }
         Outcome::Reboot => writeln!(
             out,
             "{name} {version} is in slot {slot}, {} bytes fetched, {} saved; it is started at the next boot",
             moved.fetched, moved.saved
         )?,
+        Outcome::InUse if plan.items.is_empty() => {
+            writeln!(
+                out,
+                "{name} {version} is in use already, in slot {slot}; 'edgekit ota commit' keeps it"
+            )?;
+        }
         Outcome::InUse => writeln!(
             out,
             "{name} {version} is in use in slot {slot}, {} bytes fetched, {} saved; 'edgekit ota commit' keeps it",

@@ -1,6 +1,7 @@
 //! `ota bundle create`: images become a bundle.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
@@ -9,15 +10,18 @@ use edgekit_core::units::Size;
 use edgekit_core::{Ctx, Error, Exit, Progress, json};
 
 use crate::bundle::Manifest;
+use crate::bundle::head::MAGIC;
 use crate::bundle::write::{self, Ingredient, Made, Recipe};
 use crate::cli;
 use crate::delta::Method;
 use crate::entry::{file, lists, secrets, value};
+use crate::fault::Fault;
 use crate::keys::secrecy;
 use crate::version::Version;
 
 pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     let out = file(sub, cli::FILE);
+    replaces_a_bundle(&out)?;
     let version = value(sub, "version")?.ok_or_else(|| Error::new(Exit::USAGE, "no version"))?;
     let manifest = Manifest {
         format: 1,
@@ -59,6 +63,35 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     Ok(Exit::OK)
 }
 
+/// A bundle replaces nothing that is none: an image, say, when two words were exchanged.
+fn replaces_a_bundle(out: &Path) -> Result<(), Error> {
+    let mut mark = [0; MAGIC.len()];
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(Fault::Target(
+            format!("'{}' cannot be made: there is no folder '{}'", out.display(), folder.display()),
+            "make the folder, or name another place".to_owned(),
+        )
+        .into());
+    }
+    let is_other = match out.metadata() {
+        Ok(there) if there.is_file() && there.len() > 0 => {
+            let mut file = File::open(out).map_err(Fault::io("open", out))?;
+            file.read_exact(&mut mark).is_err() || mark != MAGIC
+        }
+        Ok(there) => !there.is_file(),
+        Err(_) => false,
+    };
+    if is_other {
+        return Err(Fault::Target(
+            format!("'{}' is there already, and is no bundle", out.display()),
+            "the bundle is the first word: name another file, or remove this one".to_owned(),
+        )
+        .into());
+    }
+    Ok(())
+}
+
 /// The method of this name.
 pub(super) fn method(word: &str) -> Option<Method> {
     Method::ALL.into_iter().find(|method| method.word() == word)
@@ -76,6 +109,10 @@ fn ingredients(sub: &ArgMatches) -> Result<Vec<Ingredient>, Error> {
     let mut components: Vec<Ingredient> = Vec::new();
     for text in cli::texts(sub, "component") {
         let (name, image) = pair("component", text)?;
+        if components.iter().any(|component| component.name == name) {
+            return Err(Error::new(Exit::USAGE, format!("--component: there are two components '{name}'"))
+                .hint("an old image of it, to make a delta against, is given by --source"));
+        }
         components.push(Ingredient { name, image, sources: Vec::new() });
     }
     for text in cli::texts(sub, "source") {

@@ -11,7 +11,7 @@ use crate::apply::{self, Settled};
 use crate::boot::Name;
 use crate::cli;
 use crate::device::Updater;
-use crate::entry::{updater, value};
+use crate::entry::{named, updater};
 use crate::fault::Fault;
 use crate::health::{self, Listener, Verdict};
 use crate::hex::Hex;
@@ -111,7 +111,7 @@ pub(crate) fn mark_bad(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
 
 pub(crate) fn unblock(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     let mut updater = settled(sub, ctx)?;
-    let id: Option<Hex> = value(sub, "id")?;
+    let id: Option<Hex> = named(sub, "id", "ID")?;
     let count = apply::unblock(&mut updater, id)?;
     if sub.get_flag(cli::JSON) {
         json::write_line(ctx.out()?, "ota.unblocked", json!({ "count": count }))?;

@@ -42,10 +42,11 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
             });
             json::write_line(out, "ota.bundle.diff", value)?;
         } else {
+            let word = if blocks == 1 { "block" } else { "blocks" };
             let share = stored as f64 / (new.size().max(1)) as f64 * 100.0;
             writeln!(
                 out,
-                "{:<8} {stored:>12} bytes, {share:.1} % of the image, in {blocks} blocks",
+                "{:<8} {stored:>12} bytes, {share:.1} % of the image, in {blocks} {word}",
                 method.word()
             )?;
         }

@@ -20,10 +20,21 @@ use crate::fault::Fault;
 use crate::halt::Halt;
 use crate::hex::Hex;
 use crate::image::{self, FileImage, Image};
+use crate::slot;
 
 pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     let trust = trusted(sub)?;
     let out = file(sub, cli::OUTPUT);
+    let inputs = [Some(file(sub, cli::FILE)), sub.get_one::<PathBuf>("source").cloned()];
+    for input in inputs.iter().flatten() {
+        if slot::is_one(&out, input) {
+            return Err(Error::new(
+                Exit::USAGE,
+                format!("'{}' would be replaced by what is read from it", input.display()),
+            )
+            .hint("give another file as --output"));
+        }
+    }
     let mut source = bundle(sub, ctx, Halt::default())?;
     let (mut bundle, _) = read::open(&mut *source)?.check(&trust, now(ctx))?;
     bundle.unseal(&openers(sub)?)?;
@@ -101,8 +112,13 @@ fn choose(
     }
     match payloads.iter().find(|(_, payload)| payload.source.is_none()) {
         Some((name, _)) => Ok(name.clone()),
-        None => Err(Fault::Source(format!(
-            "'{component}' comes as deltas only, and none is against the old image that was given, if one was"
-        ))),
+        None => Err(Fault::Source(match old {
+            Some(old) => {
+                format!("'{component}' comes as deltas only, and none is against '{}'", old.place())
+            }
+            None => {
+                format!("'{component}' comes as deltas only: give the image that is installed as --source")
+            }
+        })),
     }
 }

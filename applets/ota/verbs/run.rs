@@ -3,12 +3,13 @@
 //! Neighbours: `fleet::service` is what runs.
 
 use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::ArgMatches;
 use edgekit_core::config::{self, FILE_ARG, Inputs, Loaded, Problems, Settings as _};
-use edgekit_core::{Ctx, Environment, Error, ErrorContext, Exit, Paths, units};
+use edgekit_core::{Ctx, Environment, Error, ErrorContext, Exit, Paths, text, units};
 use edgekit_rt::{Definition, Host, Service, Settings};
 
 use crate::cli;
@@ -61,7 +62,19 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
 pub(crate) fn consent(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     let word = cli::text(sub, "word").unwrap_or("no");
     let action = cli::text(sub, "action").unwrap_or_default();
-    let path = service::consent(&Paths::process());
+    let paths = Paths::process();
+    let socket = paths.run.join(format!("{}.sock", service::NAME));
+    if let Err(error) = UnixStream::connect(&socket) {
+        let reason = text::io_reason(&error);
+        return Err(Error::new(
+            Exit::UNAVAILABLE,
+            format!("no daemon listens at '{}': {reason}", socket.display()),
+        )
+        .hint(
+            "'edgekit ota run' asks for consent when a server wants it; 'edgekit status' shows what waits",
+        ));
+    }
+    let path = service::consent(&paths);
     let context = || format!("cannot leave the word for the daemon at '{}'", path.display());
     let beside = path.with_extension("new");
     std::fs::write(&beside, format!("{word} {action}\n")).with_context(context)?;

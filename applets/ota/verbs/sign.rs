@@ -19,6 +19,7 @@ pub(crate) fn sign(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     let body = head.len();
     secrets(sub)?.iter().for_each(|key| head.signed.sign(key));
     write::rehead(&path, body, &head, &out(sub, &path))?;
+    say(sub, ctx, &path, &head);
     Ok(Exit::OK)
 }
 
@@ -30,7 +31,17 @@ pub(crate) fn resign(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     }
     let head = write::head(&path, manifest, &lists(sub)?, &secrets(sub)?)?;
     write::rehead(&path, old.len(), &head, &out(sub, &path))?;
+    say(sub, ctx, &path, &head);
     Ok(Exit::OK)
+}
+
+/// Who signs by turns sees how far it is.
+fn say(sub: &ArgMatches, ctx: &mut Ctx, path: &Path, head: &Head) {
+    let out = out(sub, path);
+    match head.signed.signers().count() {
+        1 => ctx.say(format_args!("'{}' has 1 signature", out.display())),
+        count => ctx.say(format_args!("'{}' has {count} signatures", out.display())),
+    }
 }
 
 fn out(sub: &ArgMatches, path: &Path) -> PathBuf {

@@ -95,7 +95,13 @@ impl Scratch {
             None => std::env::temp_dir().join(format!("edgekit-ota-simulate-{}", std::process::id())),
         };
         // A folder that is there may hold anything.
-        std::fs::create_dir(&path).map_err(Fault::io("create", &path))?;
+        std::fs::create_dir(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Fault::Target(
+                format!("'{}' is there already", path.display()),
+                "name a folder that is not there yet: it is made, and left for you to look into".to_owned(),
+            ),
+            _ => Fault::io("create", &path)(error),
+        })?;
         Ok(Scratch(path, named.is_none()))
     }
 }

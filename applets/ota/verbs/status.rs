@@ -35,6 +35,7 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
     let is_safe_mode = rollbacks >= updater.config.rollbacks;
     let blocked = updater.state.all_blocked()?;
     let sets = [updater.state.set(Name::A)?, updater.state.set(Name::B)?];
+    let bad = [updater.state.bad(Name::A)?, updater.state.bad(Name::B)?];
     let out = ctx.out()?;
     if sub.get_flag(cli::JSON) {
         let components: serde_json::Map<String, Value> = components
@@ -55,18 +56,21 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
         let [a, b] = sets.each_ref().map(|set| set.as_ref().map_or(Value::Null, show_set));
         let value = json!({
             "running": running.word(), "next": next.slot.word(), "tries_left": next.tries_left,
-            "boot": updater.boot.place(), "slots": { "a": a, "b": b }, "running_components": components,
+            "boot": updater.boot.place(), "slots": { "a": a, "b": b },
+            "bad": { "a": bad[0], "b": bad[1] }, "running_components": components,
             "deployment": deployment.as_ref().map(show_deployment), "blocked": blocked,
             "rollbacks": rollbacks, "safe_mode": is_safe_mode, "floor": floor.map(|floor| floor.to_string()),
         });
         json::write_line(out, "ota.status", value)?;
         return Ok(Exit::OK);
     }
-    for (slot, set) in Name::BOTH.into_iter().zip(&sets) {
+    for ((slot, set), bad) in Name::BOTH.into_iter().zip(&sets).zip(bad) {
         let holds = match (set, &deployment) {
             (Some(set), _) => format!("{} {}", set.name, set.version),
             (None, Some(deployment)) if deployment.slot == slot => {
-                format!("{} {}, not whole", deployment.name, deployment.version)
+                let is_whole = !matches!(deployment.stage, Stage::Writing | Stage::Failed);
+                let whole = if is_whole { "" } else { ", not whole" };
+                format!("{} {}{whole}", deployment.name, deployment.version)
             }
             (None, _) => "as it came".to_owned(),
         };
@@ -76,10 +80,12 @@ pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
         }
         if slot == next.slot {
             words.push(match next.tries_left {
+                Some(1) => "is next, once more unless it is committed".to_owned(),
                 Some(left) => format!("is next, {left} more times unless it is committed"),
                 None => "is next".to_owned(),
             });
         }
+        words.extend(bad.map(|why| format!("is bad: {why}")));
         writeln!(out, "slot {slot}: {}", words.join("; "))?;
     }
     for (name, place, digest) in components {

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use clap::Command;
+use clap::{Arg, ArgAction, Command};
 use clap_mangen::Man;
 use edgekit_core::{Applet, Manual};
 
@@ -50,7 +50,10 @@ fn page(name: &str, command: &Command, applet: Option<&Applet>) -> Result<String
     let man = Man::new(documented);
     let mut page = title(name);
     section(&mut page, "NAME", &format!("{} \\- {}\n", escape(name), escape(&lower(&about))));
-    page.push_str(&rendered(|out| man.render_synopsis_section(out))?);
+    match command.get_overridden_usage() {
+        Some(_) => page.push_str(&rendered(|out| man.render_synopsis_section(out))?),
+        None => section(&mut page, "SYNOPSIS", &synopsis(command)),
+    }
     page.push_str(&rendered(|out| man.render_description_section(out))?);
     if let Some(applet) = applet {
         examples(&mut page, &applet.manual);
@@ -101,6 +104,48 @@ fn page(name: &str, command: &Command, applet: Option<&Applet>) -> Result<String
     }
     see_also(&mut page, see);
     Ok(page)
+}
+
+/// One line as man-pages(7) asks for it: clap_mangen's leaves out what options take, and which may be repeated. What
+/// must be given comes behind what may.
+fn synopsis(command: &Command) -> String {
+    let mut words = vec![format!("\\fB{}\\fR", escape(command.get_bin_name().unwrap_or(command.get_name())))];
+    let shown = || command.get_arguments().filter(|argument| !argument.is_hide_set());
+    for is_required in [false, true] {
+        let options = shown().filter(|option| !option.is_positional());
+        words.extend(options.filter(|option| option.is_required_set() == is_required).map(one));
+    }
+    words.extend(shown().filter(|word| word.is_positional()).map(one));
+    if command.has_subcommands() {
+        let is_required = command.is_subcommand_required_set();
+        words.push(if is_required { "\\fICOMMAND\\fR".to_owned() } else { "[\\fICOMMAND\\fR]".to_owned() });
+    }
+    words.join(" ") + "\n"
+}
+
+/// An option or a word in a synopsis: `[-o|--output FILE]`, `[--key FILE]...`, `BUNDLE`.
+fn one(argument: &Arg) -> String {
+    let short = argument.get_short().map(|short| format!("\\fB\\-{short}\\fR"));
+    let long = argument.get_long().map(|long| format!("\\fB\\-\\-{}\\fR", escape(long)));
+    let values = match argument.get_action().takes_values() {
+        true => argument.get_value_names().unwrap_or_default().iter().map(|name| escape(name)).collect(),
+        false => Vec::new(),
+    };
+    let names: Vec<String> = short.into_iter().chain(long).collect();
+    let value = (!values.is_empty()).then(|| format!("\\fI{}\\fR", values.join(" ")));
+    let words: Vec<String> =
+        Some(names.join("|")).filter(|names| !names.is_empty()).into_iter().chain(value).collect();
+    let (all, is_many) =
+        (words.join(" "), matches!(argument.get_action(), ArgAction::Append | ArgAction::Count));
+    let many = if is_many || argument.get_num_args().is_some_and(|range| range.max_values() > 1) {
+        "..."
+    } else {
+        ""
+    };
+    match argument.is_required_set() {
+        true => format!("{all}{many}"),
+        false => format!("[{all}]{many}"),
+    }
 }
 
 /// The page of the file itself: what there is, and where to read on.
@@ -244,4 +289,23 @@ fn sentence_case(title: &str) -> String {
 fn change_first(text: &str, change: impl Fn(char) -> String) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| change(first) + letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_synopsis_says_what_options_take() {
+        let flag = Arg::new("dry-run").long("dry-run").action(ArgAction::SetTrue);
+        let key = Arg::new("key").long("key").value_name("FILE").action(ArgAction::Append);
+        let out = Arg::new("o").short('o').long("output").value_name("FILE").required(true);
+        let words = [Arg::new("b").value_name("BUNDLE").required(true), Arg::new("s").value_name("SLOT")];
+        let command = Command::new("x").bin_name("edgekit x").args([out, flag, key]).args(words);
+        let text = synopsis(&command.disable_help_flag(true)).replace("\\fB", "").replace("\\fI", "");
+        assert_eq!(
+            text.replace("\\fR", "").replace("\\-", "-"),
+            "edgekit x [--dry-run] [--key FILE]... -o|--output FILE BUNDLE [SLOT]\n"
+        );
+    }
 }

@@ -33,7 +33,7 @@ pub(super) enum What {
 const NAKED: Dress = Dress { mode: 0o700, uid: 0, gid: 0, mtime: Some(0) };
 
 /// One thing done to the disk. Files and folders go by number.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Op {
     /// An empty file, a folder or a link that no name stands for yet.
     Made(Made),
@@ -60,7 +60,7 @@ pub enum Op {
 }
 
 /// What was made.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Made {
     /// An empty file.
     File,
@@ -82,7 +82,7 @@ impl Made {
 }
 
 /// An operation and where it was done.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Step {
     /// What was done.
     pub op: Op,

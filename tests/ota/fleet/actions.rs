@@ -134,8 +134,13 @@ fn consent_is_given_by_configuration_by_a_person_or_not() {
     let (mut device, server) = pair("consent = 'ask'\n", true);
     server.assign();
     server.desk().stage = Stage::Waiting;
+    // Nobody is there to be told; and a word from before the question is no answer to it.
+    device.say(&["consent", "yes"]).ends(69);
+    std::fs::create_dir_all(device.path("run")).expect("made");
+    std::fs::write(device.path("run/ota.consent"), "yes \n").expect("written");
     device.start();
     device.until("it waits", || device.status()["origins"][0]["consent_waits"] == "1");
+    assert!(!device.path("run/ota.consent").exists());
     assert!(server.bodies("POST /confirmationBase").is_empty());
     device.say(&["consent", "no"]).ends(0);
     device.until("it is denied", || !server.bodies("POST /confirmationBase/1/feedback").is_empty());

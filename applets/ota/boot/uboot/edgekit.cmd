@@ -1,11 +1,9 @@
-# The first slot of the order that is good, or has a try left and one less from now on.
-test -n "${BOOT_ORDER}" || setenv BOOT_ORDER "a b"
-test -n "${BOOT_a_OK}${BOOT_a_LEFT}" || setenv BOOT_a_OK 1
+# The first slot of the order that is good, or has a try left and one less from now on; the first if none has.
 setenv slot
 setenv counted
-for s in ${BOOT_ORDER}; do
+for s in ${BOOT_ORDER} a b; do
   if test -n "${slot}"; then
-    echo "slot ${s} is next in line"
+    true
   elif test "${s}" = a; then
     if test "${BOOT_a_OK}" = 1; then
       setenv slot a
@@ -24,7 +22,13 @@ for s in ${BOOT_ORDER}; do
     fi
   fi
 done
-test -n "${slot}" || setenv slot a
+for s in ${BOOT_ORDER} a b; do
+  if test -n "${slot}"; then
+    true
+  elif test "${s}" = a -o "${s}" = b; then
+    setenv slot ${s}
+  fi
+done
 if test -n "${counted}"; then
   setenv counted
   saveenv
@@ -34,3 +38,5 @@ setenv bootargs "${bootargs} root=/dev/mmcblk0p${part} edgekit.slot=${slot}"
 load mmc 0:${part} ${kernel_addr_r} /boot/Image
 load mmc 0:${part} ${fdt_addr_r} /boot/board.dtb
 booti ${kernel_addr_r} - ${fdt_addr_r}
+# What does not load uses up its tries like what does not run.
+reset

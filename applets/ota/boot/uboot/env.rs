@@ -230,7 +230,7 @@ impl Variable {
     }
 }
 
-/// Which of two copies counts, of those that are whole.
+/// Which of two copies counts, of those that are whole: U-Boot's `env_check_redund`, and `env_flash_init` for NOR.
 pub fn current(flags: [Option<u8>; 2], kind: Flag) -> Option<usize> {
     match flags {
         [None, None] => None,
@@ -239,9 +239,11 @@ pub fn current(flags: [Option<u8>; 2], kind: Flag) -> Option<usize> {
         [Some(first), Some(second)] => Some(match (first, second, kind) {
             (255, 0, Flag::Incremental) => 1,
             (0, 255, Flag::Incremental) => 0,
-            (_, 255, Flag::Boolean) => 1,
-            (255, _, Flag::Boolean) => 0,
-            _ => usize::from(second > first),
+            (_, _, Flag::Incremental) => usize::from(second > first),
+            // Erased flash reads 255: a copy whose flag was never written. Any other pair is one of flipped bits.
+            (0, 1, Flag::Boolean) => 1,
+            (..=254, 255, Flag::Boolean) => 1,
+            (_, _, Flag::Boolean) => 0,
         }),
     }
 }
@@ -328,6 +330,13 @@ mod tests {
             ([1, 0], Boolean, 0),
             ([0, 1], Boolean, 1),
             ([1, 255], Boolean, 1),
+            ([0, 255], Boolean, 1),
+            ([255, 0], Boolean, 0),
+            ([255, 1], Boolean, 0),
+            ([255, 255], Boolean, 0),
+            ([1, 1], Boolean, 0),
+            ([0, 0], Boolean, 0),
+            ([2, 7], Boolean, 0),
         ] {
             assert_eq!(current(flags.map(Some), kind), Some(expected), "{flags:?}");
         }

@@ -2,7 +2,7 @@
 //!
 //! | scheme | variables | who else knows them |
 //! |---|---|---|
-//! | `edgekit` | `BOOT_ORDER="a b"`, `BOOT_a_LEFT=3` (hexadecimal), `BOOT_a_OK=1`: started without counting | the script in edgekit-ota(1) |
+//! | `edgekit` | `BOOT_ORDER="a b"`, `BOOT_a_LEFT=3` (hexadecimal), `BOOT_a_OK=1`: started without counting | the script in edgekit-boot(7) |
 //! | `rauc` | the same without `OK`: every start is counted, and each boot confirms itself | RAUC's boot scripts |
 //! | `mender` | `mender_boot_part=2`, `upgrade_available=1`, `bootcount`, `bootlimit` | Mender's and many of SWUpdate's |
 //!
@@ -133,7 +133,10 @@ impl Boot for UBoot {
             return self.mender_next(&env);
         }
         let order = self.order(&env);
-        let slot = order.into_iter().find(|slot| self.state(&env, *slot).may()).unwrap_or(order[0]);
+        let Some(slot) = order.into_iter().find(|slot| self.state(&env, *slot).may()) else {
+            // Nothing is known of either, or nothing good: the script starts the first, however often.
+            return Ok(Next { slot: order[0], tries_left: None });
+        };
         let starts = self.state(&env, slot);
         Ok(Next { slot, tries_left: (!starts.ok).then_some(starts.left) })
     }

@@ -10,7 +10,7 @@ use super::copies::{Copies, read};
 use super::env::Env;
 use crate::boot::proof::{LIFE, Proof, any_life, file};
 use crate::boot::running::Running;
-use crate::boot::{Boot, Name, Pair, Scheme};
+use crate::boot::{Boot, Name, Next, Pair, Scheme};
 
 const SIZE: usize = 0x1000;
 
@@ -130,4 +130,18 @@ fn nor_marks_the_older_copy_obsolete() {
     boot.confirm(Name::B).expect("confirmed");
     let bytes = read(&disk, Path::new("/dev/mtdblock3"), 1 << 16).expect("read");
     assert_eq!((bytes[4], bytes[SIZE + 4]), (1, 0));
+}
+
+#[test]
+fn where_no_slot_may_start_the_first_of_the_order_is_started_without_counting() {
+    let disk = Recorder::new(1);
+    two_copies(&disk);
+    let mut boot = open(&disk, Scheme::Edgekit, ["a", "b"]);
+    assert_eq!(boot.next().expect("a slot"), Next { slot: Name::A, tries_left: None }, "as it came");
+    boot.attempt(Name::B, 1).expect("tried");
+    assert_eq!(boot.next().expect("a slot"), Next { slot: Name::B, tries_left: Some(1) });
+    boot.reject(Name::A).expect("left");
+    let copies = Copies::open(Arc::new(disk), Path::new("/fw_env.config"), false).expect("opened");
+    copies.change(&[("BOOT_b_LEFT".to_owned(), Some("0".to_owned()))]).expect("as U-Boot counts");
+    assert_eq!(boot.next().expect("a slot"), Next { slot: Name::B, tries_left: None });
 }
