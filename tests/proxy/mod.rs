@@ -25,4 +25,4 @@ mod traces;
 mod trailers;
 mod udp;
 mod upgrade;
-mod world;
+pub(crate) mod world;

@@ -20,12 +20,12 @@ use super::origin::{Origin, PATIENCE, find};
 use crate::harness::Scratch;
 
 /// Issues certificates.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 /// A certificate and its key.
-pub(super) struct Issued {
+pub(crate) struct Issued {
     pub(super) certificate: String,
     pub(super) key: String,
     der: CertificateDer<'static>,
@@ -33,7 +33,7 @@ pub(super) struct Issued {
 }
 
 impl Authority {
-    pub(super) fn new() -> Authority {
+    pub(crate) fn new() -> Authority {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "test root");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -42,12 +42,12 @@ impl Authority {
         Authority { issuer: CertifiedIssuer::self_signed(params, key).expect("a root") }
     }
 
-    pub(super) fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.issuer.pem()
     }
 
     /// For these hosts, addresses and URIs.
-    pub(super) fn issue(&self, names: &[&str]) -> Issued {
+    pub(crate) fn issue(&self, names: &[&str]) -> Issued {
         self.issue_with(names, |_| {})
     }
 
@@ -87,7 +87,7 @@ impl Authority {
     }
 
     /// A server's settings; it asks for certificates of `clients` if there are any.
-    pub(super) fn server(&self, own: &Issued, clients: Option<&Authority>) -> Arc<ServerConfig> {
+    pub(crate) fn server(&self, own: &Issued, clients: Option<&Authority>) -> Arc<ServerConfig> {
         let builder = ServerConfig::builder_with_provider(provider().clone())
             .with_safe_default_protocol_versions()
             .expect("versions");
@@ -124,7 +124,7 @@ impl Issued {
     }
 
     /// Both, in files only we may read.
-    pub(super) fn write(&self, folder: &Scratch, name: &str) -> (PathBuf, PathBuf) {
+    pub(crate) fn write(&self, folder: &Scratch, name: &str) -> (PathBuf, PathBuf) {
         (
             write(folder, &format!("{name}.pem"), &self.certificate),
             write(folder, &format!("{name}.key"), &self.key),

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::Device;
 use super::hawkbit::{Hawkbit, Stage};
+use super::{Device, image};
+use crate::proxy::world::Authority;
 
 fn config(server: &Hawkbit, more: &str) -> String {
     let (address, every) = (server.address, "every = '1s'\nwatch = '1s'");
@@ -337,6 +338,73 @@ fn no_bundle_or_two_are_told_and_so_is_more_than_may_be_fetched() {
     server.assign();
     device.until("it is told", || closed(&server).as_deref() == Some("failure"));
     assert!(server.desk().sent - sent < 300_000, "{}", server.desk().sent - sent);
+}
+
+/// A server that knows its devices by their certificates alone.
+#[test]
+fn a_device_proves_itself_with_its_certificate() {
+    let mut device = Device::new("");
+    let (servers, devices, strangers) = (Authority::new(), Authority::new(), Authority::new());
+    let settings = servers.server(&servers.issue(&["127.0.0.1"]), Some(&devices));
+    let server = Hawkbit::start_secure(device.bundle("1.5", 5, &[]), settings);
+    server.desk().token.clear();
+    fs::write(device.path("root.pem"), servers.pem()).expect("a root");
+    let roots = format!("[download]\nroots = {:?}\n", device.path("root.pem"));
+    let polling = format!("[hawkbit]\nurl = 'https://{}'\nevery = '1s'\nwatch = '1s'\n", server.address);
+    device.configure(&format!("{polling}{roots}"));
+    server.assign();
+    device.start();
+    let is_refused = |why: &str| {
+        let origin = &device.status()["origins"][0];
+        origin["answers"] == false && origin["trouble"].as_str().is_some_and(|trouble| trouble.contains(why))
+    };
+    device.until("without one it hears nothing", || is_refused("CertificateRequired"));
+    let own = |authority: &Authority| {
+        let (certificate, key) = authority.issue(&["gw-17"]).write(&device.scratch, "own");
+        device.configure(&format!("{polling}{roots}certificate = {certificate:?}\nkey_file = {key:?}\n"));
+        crate::harness::say(device.command().args(["reload", "ota"])).ends(0);
+    };
+    own(&strangers);
+    // Both roots have one name: it is the signature that does not fit.
+    device.until("with another's it hears nothing", || is_refused("DecryptError"));
+    assert!(server.desk().seen.is_empty() && server.desk().words.is_empty());
+    own(&devices);
+    device.until("a reboot is asked for", || device.reboots() == 1);
+    device.boot();
+    device.until("it is told", || closed(&server).as_deref() == Some("success"));
+    assert!(device.runs("1.5") && !server.desk().words.is_empty());
+}
+
+/// A fleet that pays by the byte: what does not fit the delta is reported, and no full image fetched instead.
+#[test]
+fn a_delta_that_does_not_fit_is_a_failure_and_not_the_full_image() {
+    let (mut device, server) = pair("", true);
+    // What runs is 1.4; the delta is against an image that this device never had.
+    fs::write(device.path("old.ekb"), device.bundle("1.4", 4, &[])).expect("a bundle");
+    device.say(&["apply", "old.ekb"]).ends(0);
+    for word in ["running", "next"] {
+        fs::write(device.path("boot").join(word), "b\n").expect("a file");
+    }
+    device.say(&["commit"]).ends(0);
+    let mut other = image(5, 900_000);
+    other[1000..2000].fill(7);
+    fs::write(device.path("other"), &other).expect("an image");
+    server.desk().bundle = device.bundle("1.5", 5, &["--source", "app=other"]);
+    let text = fs::read_to_string(device.path("etc/ota.toml")).expect("a file");
+    let strict = format!("{text}[download]\nfull_fallback = false\n");
+    fs::write(device.path("etc/ota.toml"), &strict).expect("a file");
+    server.assign();
+    device.start();
+    device.until("it is told", || closed(&server).as_deref() == Some("failure"));
+    let told = server.feedback("deploymentBase").pop().expect("feedback").2;
+    assert!(
+        told.contains("'app' would be fetched as a full image: no delta is against what is in"),
+        "{told}"
+    );
+    assert!(server.desk().sent < 100_000, "{} bytes", server.desk().sent);
+    let sent = server.desk().sent;
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!((server.desk().sent, device.reboots()), (sent, 0), "it is not tried again");
 }
 
 #[test]

@@ -2,11 +2,12 @@
 //! says and keeps what it was told. Beside it stands a server of bundles, on a port and so an origin of its own.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 /// How far an action is, as hawkBit sees it.
@@ -43,6 +44,8 @@ pub(super) struct Desk {
     pub(super) sent: u64,
     /// What it believes to be installed.
     pub(super) installed: Option<String>,
+    /// How bundles are fetched: `http` or `https`.
+    scheme: &'static str,
 }
 
 pub(super) struct Hawkbit {
@@ -53,6 +56,15 @@ pub(super) struct Hawkbit {
 impl Hawkbit {
     /// With nothing to do yet. Bundles are beside it, or on the same server.
     pub(super) fn start(bundle: Vec<u8>, is_beside: bool) -> Hawkbit {
+        Hawkbit::open(bundle, is_beside, None)
+    }
+
+    /// The same with TLS, for those who prove themselves as these settings want; bundles are on the same server.
+    pub(super) fn start_secure(bundle: Vec<u8>, settings: Arc<ServerConfig>) -> Hawkbit {
+        Hawkbit::open(bundle, false, Some(settings))
+    }
+
+    fn open(bundle: Vec<u8>, is_beside: bool, tls: Option<Arc<ServerConfig>>) -> Hawkbit {
         let desk = Desk {
             action: 0,
             stage: Stage::Ended,
@@ -70,6 +82,7 @@ impl Hawkbit {
             slow: Duration::ZERO,
             sent: 0,
             installed: None,
+            scheme: if tls.is_some() { "https" } else { "http" },
         };
         let desk = Arc::new(Mutex::new(desk));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -77,11 +90,18 @@ impl Hawkbit {
         let address = listener.local_addr().expect("an address");
         let bundles = if is_beside { beside.local_addr().expect("an address") } else { address };
         for listener in [listener, beside] {
-            let desk = Arc::clone(&desk);
+            let (desk, tls) = (Arc::clone(&desk), tls.clone());
             thread::spawn(move || {
                 for stream in listener.incoming().flatten() {
-                    let desk = Arc::clone(&desk);
-                    thread::spawn(move || serve(stream, &desk, bundles));
+                    let (desk, tls) = (Arc::clone(&desk), tls.clone());
+                    thread::spawn(move || match tls {
+                        Some(tls) => {
+                            let connection = ServerConnection::new(tls).expect("a connection");
+                            // Who does not prove itself ends at the first read.
+                            serve(&mut StreamOwned::new(connection, stream), &desk, bundles);
+                        }
+                        None => serve(&mut &stream, &desk, bundles),
+                    });
                 }
             });
         }
@@ -119,8 +139,13 @@ impl Hawkbit {
     }
 }
 
-fn serve(stream: TcpStream, desk: &Mutex<Desk>, bundles: SocketAddr) {
-    let Some(Request { method, path, authorization, range, body }) = read(&stream) else { return };
+/// A connection, open or closed to others.
+trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
+
+fn serve(stream: &mut dyn Stream, desk: &Mutex<Desk>, bundles: SocketAddr) {
+    let Some(Request { method, path, authorization, range, body }) = read(stream) else { return };
     if path.starts_with("/bundles/") {
         // A client that has heard enough leaves.
         let _left = bundle(stream, desk, &path, authorization, range);
@@ -139,13 +164,15 @@ fn serve(stream: TcpStream, desk: &Mutex<Desk>, bundles: SocketAddr) {
         }
         match (fault, authorization) {
             (Some(status), _) => (status, Value::Null),
-            (None, Some(word)) if word == desk.token => answer(&mut desk, &method, &short, &body, bundles),
+            (None, word) if word.as_deref().unwrap_or_default() == desk.token => {
+                answer(&mut desk, &method, &short, &body, bundles)
+            }
             _ => (401, Value::Null),
         }
     };
     let text = if answer.is_null() { String::new() } else { answer.to_string() };
     let head = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", text.len());
-    let _left = (&stream).write_all(format!("{head}{text}").as_bytes());
+    let _left = stream.write_all(format!("{head}{text}").as_bytes());
 }
 
 struct Request {
@@ -156,7 +183,7 @@ struct Request {
     body: Value,
 }
 
-fn read(stream: &TcpStream) -> Option<Request> {
+fn read(stream: &mut dyn Stream) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -273,7 +300,7 @@ impl Desk {
 
     fn plan(&self, key: &str, bundles: SocketAddr) -> Value {
         let file = |name: &String| {
-            let href = json!({ "href": format!("http://{bundles}/bundles/{name}") });
+            let href = json!({ "href": format!("{}://{bundles}/bundles/{name}", self.scheme) });
             json!({
                 "filename": name, "size": self.bundle.len(),
                 "hashes": { "sha1": "00", "md5": "00", "sha256": "0000" },
@@ -293,7 +320,7 @@ impl Desk {
 }
 
 fn bundle(
-    mut stream: TcpStream,
+    stream: &mut dyn Stream,
     desk: &Mutex<Desk>,
     path: &str,
     authorization: Option<String>,
