@@ -110,7 +110,7 @@ _edgekit__ota() {
             return 0
             ;;
         edgekit__subcmd__ota__subcmd__apply)
-            opts="-h --component --no-full-fallback --force --key --threshold --keys --max-bytes --max-time --rate --config --decrypt-with --json --progress --dry-run --color --help"
+            opts="-h --component --no-full-fallback --force --key --threshold --keys --max-bytes --max-time --rate --decrypt-with --json --progress --config --dry-run --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -144,16 +144,16 @@ _edgekit__ota() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --decrypt-with)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bar plain json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -694,7 +694,7 @@ _edgekit__ota() {
             return 0
             ;;
         edgekit__subcmd__ota__subcmd__plan)
-            opts="-h --component --no-full-fallback --force --key --threshold --keys --max-bytes --max-time --rate --config --decrypt-with --json --progress --color --help"
+            opts="-h --component --no-full-fallback --force --key --threshold --keys --max-bytes --max-time --rate --decrypt-with --json --progress --config --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -728,16 +728,16 @@ _edgekit__ota() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --decrypt-with)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bar plain json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -834,7 +834,7 @@ _edgekit__ota() {
             return 0
             ;;
         edgekit__subcmd__ota__subcmd__simulate)
-            opts="-h --component --no-full-fallback --force --key --threshold --keys --max-bytes --max-time --rate --config --decrypt-with --json --progress --scratch --color --help"
+            opts="-h --component --no-full-fallback --force --key --threshold --keys --max-bytes --max-time --rate --decrypt-with --json --progress --config --scratch --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -868,16 +868,16 @@ _edgekit__ota() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --decrypt-with)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bar plain json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --scratch)

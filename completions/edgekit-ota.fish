@@ -49,13 +49,13 @@ complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand apply" -l keys -
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand apply" -l max-bytes -d 'Fetch no more than this, such as 200MiB' -r
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand apply" -l max-time -d 'Take no longer over fetching, such as 6h' -r
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand apply" -l rate -d 'Fetch no faster, such as 256K/s' -r
-complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand apply" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand apply" -l decrypt-with -d 'Open an encrypted bundle with this secret key; may be given several times' -r -F
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand apply" -l progress -d 'Show progress as auto, bar, plain, json or none [auto]' -r -f -a "auto\t''
 bar\t''
 plain\t''
 json\t''
 none\t''"
+complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand apply" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand apply" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -71,13 +71,13 @@ complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand plan" -l keys -d
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand plan" -l max-bytes -d 'Fetch no more than this, such as 200MiB' -r
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand plan" -l max-time -d 'Take no longer over fetching, such as 6h' -r
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand plan" -l rate -d 'Fetch no faster, such as 256K/s' -r
-complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand plan" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand plan" -l decrypt-with -d 'Open an encrypted bundle with this secret key; may be given several times' -r -F
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand plan" -l progress -d 'Show progress as auto, bar, plain, json or none [auto]' -r -f -a "auto\t''
 bar\t''
 plain\t''
 json\t''
 none\t''"
+complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand plan" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand plan" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -92,13 +92,13 @@ complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand simulate" -l key
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand simulate" -l max-bytes -d 'Fetch no more than this, such as 200MiB' -r
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand simulate" -l max-time -d 'Take no longer over fetching, such as 6h' -r
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand simulate" -l rate -d 'Fetch no faster, such as 256K/s' -r
-complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand simulate" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand simulate" -l decrypt-with -d 'Open an encrypted bundle with this secret key; may be given several times' -r -F
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand simulate" -l progress -d 'Show progress as auto, bar, plain, json or none [auto]' -r -f -a "auto\t''
 bar\t''
 plain\t''
 json\t''
 none\t''"
+complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand simulate" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand simulate" -l scratch -d 'Make this folder for it, and leave it there [a temporary one]' -r -F
 complete -c edgekit-ota -n "__fish_edgekit_ota_using_subcommand simulate" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''

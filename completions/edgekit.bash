@@ -446,7 +446,7 @@ _edgekit() {
             return 0
             ;;
         edgekit__subcmd__ota__subcmd__apply)
-            opts="-h --component --no-full-fallback --force --key --threshold --keys --max-bytes --max-time --rate --config --decrypt-with --json --progress --dry-run --color --help"
+            opts="-h --component --no-full-fallback --force --key --threshold --keys --max-bytes --max-time --rate --decrypt-with --json --progress --config --dry-run --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -480,16 +480,16 @@ _edgekit() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --decrypt-with)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bar plain json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1030,7 +1030,7 @@ _edgekit() {
             return 0
             ;;
         edgekit__subcmd__ota__subcmd__plan)
-            opts="-h --component --no-full-fallback --force --key --threshold --keys --max-bytes --max-time --rate --config --decrypt-with --json --progress --color --help"
+            opts="-h --component --no-full-fallback --force --key --threshold --keys --max-bytes --max-time --rate --decrypt-with --json --progress --config --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1064,16 +1064,16 @@ _edgekit() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --decrypt-with)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bar plain json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1170,7 +1170,7 @@ _edgekit() {
             return 0
             ;;
         edgekit__subcmd__ota__subcmd__simulate)
-            opts="-h --component --no-full-fallback --force --key --threshold --keys --max-bytes --max-time --rate --config --decrypt-with --json --progress --scratch --color --help"
+            opts="-h --component --no-full-fallback --force --key --threshold --keys --max-bytes --max-time --rate --decrypt-with --json --progress --config --scratch --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1204,16 +1204,16 @@ _edgekit() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --decrypt-with)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bar plain json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --scratch)

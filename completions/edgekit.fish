@@ -29,7 +29,7 @@ complete -c edgekit -n "__fish_edgekit_needs_command" -s V -l version -d 'Print 
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "trace" -d 'Trace the kernel and count, with bpftrace\'s language'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "rules" -d 'Run Lua rules on events, and check, test and replay them'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "proxy" -d 'Pass HTTP on to servers, and answer for them'
-complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "ota" -d 'Make, sign and check update bundles, whole or as deltas'
+complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "ota" -d 'Install updates that a pulled plug cannot break, and make their bundles'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "help" -d 'Explain a command or a topic'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "man" -d 'Show a manual page'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "list" -d 'List the applets of this build'
@@ -271,13 +271,13 @@ complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_sub
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l max-bytes -d 'Fetch no more than this, such as 200MiB' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l max-time -d 'Take no longer over fetching, such as 6h' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l rate -d 'Fetch no faster, such as 256K/s' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l decrypt-with -d 'Open an encrypted bundle with this secret key; may be given several times' -r -F
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l progress -d 'Show progress as auto, bar, plain, json or none [auto]' -r -f -a "auto\t''
 bar\t''
 plain\t''
 json\t''
 none\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from apply" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -293,13 +293,13 @@ complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_sub
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l max-bytes -d 'Fetch no more than this, such as 200MiB' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l max-time -d 'Take no longer over fetching, such as 6h' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l rate -d 'Fetch no faster, such as 256K/s' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l decrypt-with -d 'Open an encrypted bundle with this secret key; may be given several times' -r -F
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l progress -d 'Show progress as auto, bar, plain, json or none [auto]' -r -f -a "auto\t''
 bar\t''
 plain\t''
 json\t''
 none\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from plan" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -314,13 +314,13 @@ complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_sub
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l max-bytes -d 'Fetch no more than this, such as 200MiB' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l max-time -d 'Take no longer over fetching, such as 6h' -r
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l rate -d 'Fetch no faster, such as 256K/s' -r
-complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l decrypt-with -d 'Open an encrypted bundle with this secret key; may be given several times' -r -F
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l progress -d 'Show progress as auto, bar, plain, json or none [auto]' -r -f -a "auto\t''
 bar\t''
 plain\t''
 json\t''
 none\t''"
+complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l config -d 'Read this file instead of those in /etc/edgekit' -r -F
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l scratch -d 'Make this folder for it, and leave it there [a temporary one]' -r -F
 complete -c edgekit -n "__fish_edgekit_using_subcommand ota; and __fish_seen_subcommand_from simulate" -l color -d 'Colour the output: auto, always or never [auto]' -r -f -a "auto\t''
 always\t''

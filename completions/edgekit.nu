@@ -354,7 +354,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Make, sign and check update bundles, whole or as deltas
+  # Install updates that a pulled plug cannot break, and make their bundles
   export extern "edgekit ota" [
     --color: string@"nu-complete edgekit ota color" # Colour the output: auto, always or never [auto]
     --help(-h)                # Print help (see more with '--help')
@@ -379,10 +379,10 @@ module completions {
     --max-bytes: string       # Fetch no more than this, such as 200MiB
     --max-time: string        # Take no longer over fetching, such as 6h
     --rate: string            # Fetch no faster, such as 256K/s
-    --config: path            # Read this file instead of those in /etc/edgekit
     --decrypt-with: path      # Open an encrypted bundle with this secret key; may be given several times
     --json                    # Print JSON
     --progress: string@"nu-complete edgekit ota apply progress" # Show progress as auto, bar, plain, json or none [auto]
+    --config: path            # Read this file instead of those in /etc/edgekit
     --dry-run                 # Only show what would be done, in bytes
     --color: string@"nu-complete edgekit ota apply color" # Colour the output: auto, always or never [auto]
     --help(-h)                # Print help (see more with '--help')
@@ -408,10 +408,10 @@ module completions {
     --max-bytes: string       # Fetch no more than this, such as 200MiB
     --max-time: string        # Take no longer over fetching, such as 6h
     --rate: string            # Fetch no faster, such as 256K/s
-    --config: path            # Read this file instead of those in /etc/edgekit
     --decrypt-with: path      # Open an encrypted bundle with this secret key; may be given several times
     --json                    # Print JSON
     --progress: string@"nu-complete edgekit ota plan progress" # Show progress as auto, bar, plain, json or none [auto]
+    --config: path            # Read this file instead of those in /etc/edgekit
     --color: string@"nu-complete edgekit ota plan color" # Colour the output: auto, always or never [auto]
     --help(-h)                # Print help (see more with '--help')
     file: path                # A file or an address; - is standard input
@@ -436,10 +436,10 @@ module completions {
     --max-bytes: string       # Fetch no more than this, such as 200MiB
     --max-time: string        # Take no longer over fetching, such as 6h
     --rate: string            # Fetch no faster, such as 256K/s
-    --config: path            # Read this file instead of those in /etc/edgekit
     --decrypt-with: path      # Open an encrypted bundle with this secret key; may be given several times
     --json                    # Print JSON
     --progress: string@"nu-complete edgekit ota simulate progress" # Show progress as auto, bar, plain, json or none [auto]
+    --config: path            # Read this file instead of those in /etc/edgekit
     --scratch: path           # Make this folder for it, and leave it there [a temporary one]
     --color: string@"nu-complete edgekit ota simulate color" # Colour the output: auto, always or never [auto]
     --help(-h)                # Print help (see more with '--help')

@@ -25,6 +25,11 @@ class Loader:
     places: tuple
     esp_size: int
     slot_size: int
+    passes_over = False
+
+    def versions(self, versions):
+        """Those it can meet, with what they are like: systemd-boot waits for a key where a kernel does not load."""
+        return [(version, like) for version, like in versions.items() if like != "does not load" or self.passes_over]
 
     def image(self, found, version, health, work):
         """The bytes that are installed into a slot."""
@@ -113,6 +118,7 @@ class Grub(Loader):
     """Slots are two partitions with kernel and initramfs, GRUB counts in its environment block."""
 
     name = "grub"
+    passes_over = True
     config = 'kind = "grub"\nplace = "/boot/grub/grubenv"'
     places = ("/dev/vda3", "/dev/vda4")
     esp_size, slot_size = 8 * MIB, IMAGE
@@ -121,7 +127,7 @@ class Grub(Loader):
     def image(self, found, version, health, work):
         shutil.rmtree(work, ignore_errors=True)
         tree = work / "tree"
-        place(tree / "linux", found.kernel.read_bytes())
+        place(tree / "linux", b"no kernel" if health == "does not load" else found.kernel.read_bytes())
         place(tree / "initrd", slots.initramfs(found, version, health))
         disk.ext(work / "image", IMAGE, tree, "ext2", 4096)
         return (work / "image").read_bytes()
@@ -150,7 +156,7 @@ class Grub(Loader):
         for slot in table.get("ORDER", "").split():
             if table.get(f"{slot}_OK") == "1" or table.get(f"{slot}_LEFT", "0") in "123456789":
                 return slot
-        return "a"
+        return (table.get("ORDER", "").split() or ["a"])[0]
 
     @staticmethod
     def script():
@@ -165,6 +171,7 @@ set gfxpayload=text
 linux (hd0,$part)/linux {OPTIONS} edgekit.slot=$slot
 initrd (hd0,$part)/initrd
 boot
+reboot
 """
 
 

@@ -20,7 +20,7 @@ from .parts import ROOT
 
 TRIES = 2
 # Version: what its image is like. The first is installed, the second replaces it, the others must not stay.
-VERSIONS = {1: "good", 2: "good", 3: "panics", 4: "ails"}
+VERSIONS = {1: "good", 2: "good", 3: "panics", 4: "ails", 5: "does not load"}
 SETS = {"app": slots.app, "model": slots.model}  # components below the link, by what makes their images
 LIMIT = 240  # seconds for one machine, on a computer that has other work
 
@@ -43,7 +43,7 @@ class World:
         place(tools / "etc/ota.toml", self.config().encode())
         (tools / "etc/ota").mkdir()
         self.edgekit("keys", "create", tools / "etc/ota/keys.toml", "--key", folder / "k.pub", "--sign-with", folder / "k.key")
-        for version, health in VERSIONS.items():
+        for version, health in loader.versions(VERSIONS):
             image = loader.image(found, version, health, folder / "work").ljust(IMAGE, b"\0")
             (folder / f"system-{version}").write_bytes(image)
             for name, made in SETS.items():
@@ -139,7 +139,7 @@ class Trial:
         self.image = self.folder / "running.img"
         begun = time.monotonic()
         self.world = World(loader, found, self.folder)
-        self.tell(f"a disk and {len(VERSIONS) - 1} bundles, {time.monotonic() - begun:.0f} s")
+        self.tell(f"a disk and {len(loader.versions(VERSIONS)) - 1} bundles, {time.monotonic() - begun:.0f} s")
 
     def tell(self, text):
         print(f"{self.loader.name}: {text}", file=self.args.out, flush=True)
@@ -269,7 +269,7 @@ class Trial:
 
     def broken(self, version):
         """An image that must not stay, and is not taken again: the loader goes back, counting alone, from one whose first
-        process dies, and edgekit from one whose check does not pass."""
+        process dies or whose kernel is none, and edgekit from one whose check does not pass."""
         image = self.image
         copy(self.world.first, image)
         outcome = self.drive(f"version {version}, which {VERSIONS[version]}", image, "committed", version, 3 + TRIES)
@@ -294,7 +294,8 @@ def run(args, found, folder):
     for name in args.loader or LOADERS:
         started, trial = time.monotonic(), Trial(args, found, LOADERS[name], folder)
         if args.point is None and not args.unbroken:
-            stayed += sum(not trial.broken(version) for version, health in VERSIONS.items() if health != "good")
+            versions = LOADERS[name].versions(VERSIONS)
+            stayed += sum(not trial.broken(version) for version, health in versions if health != "good")
         if args.broken:
             continue
         if not trial.record():

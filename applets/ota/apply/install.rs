@@ -25,7 +25,7 @@ use crate::fault::Fault;
 use crate::hex::Hex;
 use crate::image::{self, Image, Prefix};
 use crate::policy;
-use crate::slot::{self, Durable, Slot};
+use crate::slot::{self, Durable, Kind, Slot};
 use crate::trust;
 
 /// Installs a bundle: see the order in [`super`]. What runs is never written to, and a refusal comes before the first
@@ -80,7 +80,10 @@ pub fn install(
     };
     let plan = planner.plan(&bundle, watcher)?;
     for item in plan.items.iter().filter(|item| item.way != Way::There) {
-        slot::is_another(&item.place, &updater.slot(&item.name, running)?.place())?;
+        // A program is written beside the one that runs and renamed: its two names may well be of one file.
+        if updater.config.component.get(&item.name).is_none_or(|home| home.kind != Kind::Itself) {
+            slot::is_another(&item.place, &updater.slot(&item.name, running)?.place())?;
+        }
         updater.slot(&item.name, plan.slot)?.check(item.size)?;
     }
     budget(&plan, terms)?;

@@ -176,7 +176,10 @@ impl Boot for Grub {
         }
         let order = self.order(&block);
         let may = |slot: &Name| matches!(self.state(&block, *slot), (true, _) | (_, 1..));
-        let slot = order.into_iter().find(may).unwrap_or(order[0]);
+        let Some(slot) = order.into_iter().find(may) else {
+            // Nothing good: the fragment starts the first, however often.
+            return Ok(Next { slot: order[0], tries_left: None });
+        };
         let (ok, left) = self.state(&block, slot);
         let runs = self.scheme == Scheme::Rauc && self.running.slot().is_ok_and(|running| running == slot);
         Ok(Next { slot, tries_left: (!ok && !runs).then_some(left) })

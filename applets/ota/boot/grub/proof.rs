@@ -11,7 +11,7 @@ use super::Grub;
 use super::block::Block;
 use crate::boot::proof::{LIFE, Proof, any_life, file};
 use crate::boot::running::Running;
-use crate::boot::{Boot, Pair, Scheme};
+use crate::boot::{Boot, Name, Next, Pair, Scheme};
 
 const PATH: &str = "/boot/grub/grubenv";
 
@@ -100,4 +100,13 @@ fn names_that_a_torn_write_mixes_are_refused() {
         let fault = Grub::new(fs, Path::new(PATH), scheme, names, running).unwrap_err();
         assert!(fault.to_string().contains("cannot be told safely"), "{fault}");
     }
+}
+
+#[test]
+fn where_nothing_is_good_the_first_of_the_order_starts_uncounted() {
+    let disk = Recorder::new(1);
+    let nothing = [("ORDER", "b a"), ("a_OK", "0"), ("a_LEFT", "0"), ("b_OK", "0"), ("b_LEFT", "0")];
+    file(&disk, PATH, block(&nothing).bytes());
+    let boot = open(&disk, Scheme::Edgekit, ["a", "b"]);
+    assert_eq!(boot.next().expect("a slot"), Next { slot: Name::B, tries_left: None });
 }
