@@ -28,7 +28,7 @@ Register-ArgumentCompleter -Native -CommandName 'edgekit' -ScriptBlock {
             [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Trace the kernel and count, with bpftrace''s language')
             [CompletionResult]::new('rules', 'rules', [CompletionResultType]::ParameterValue, 'Run Lua rules on events, and check, test and replay them')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Pass HTTP on to servers, and answer for them')
-            [CompletionResult]::new('ota', 'ota', [CompletionResultType]::ParameterValue, 'Install updates that a pulled plug cannot break, and make their bundles')
+            [CompletionResult]::new('ota', 'ota', [CompletionResultType]::ParameterValue, 'Install updates that survive a power cut, and make bundles')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Explain a command or a topic')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Show a manual page')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the applets of this build')

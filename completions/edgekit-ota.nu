@@ -4,7 +4,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Install updates that a pulled plug cannot break, and make their bundles
+  # Install updates that survive a power cut, and make bundles
   export extern edgekit-ota [
     --color: string@"nu-complete edgekit-ota color" # Colour the output: auto, always or never [auto]
     --help(-h)                # Print help (see more with '--help')

@@ -25,7 +25,7 @@ set edit:completion:arg-completer[edgekit] = {|@words|
             cand trace 'Trace the kernel and count, with bpftrace''s language'
             cand rules 'Run Lua rules on events, and check, test and replay them'
             cand proxy 'Pass HTTP on to servers, and answer for them'
-            cand ota 'Install updates that a pulled plug cannot break, and make their bundles'
+            cand ota 'Install updates that survive a power cut, and make bundles'
             cand help 'Explain a command or a topic'
             cand man 'Show a manual page'
             cand list 'List the applets of this build'

@@ -29,7 +29,7 @@ complete -c edgekit -n "__fish_edgekit_needs_command" -s V -l version -d 'Print 
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "trace" -d 'Trace the kernel and count, with bpftrace\'s language'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "rules" -d 'Run Lua rules on events, and check, test and replay them'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "proxy" -d 'Pass HTTP on to servers, and answer for them'
-complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "ota" -d 'Install updates that a pulled plug cannot break, and make their bundles'
+complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "ota" -d 'Install updates that survive a power cut, and make bundles'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "help" -d 'Explain a command or a topic'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "man" -d 'Show a manual page'
 complete -c edgekit -n "__fish_edgekit_needs_command" -f -a "list" -d 'List the applets of this build'

@@ -47,7 +47,7 @@ use edgekit_core::{Applet, Entry};
 /// The updater, for the table of applets.
 pub static APPLET: Applet = Applet {
     name: "ota",
-    about: "Install updates that a pulled plug cannot break, and make their bundles",
+    about: "Install updates that survive a power cut, and make bundles",
     needs: &[],
     manual: manual::MANUAL,
     command: cli::command,
