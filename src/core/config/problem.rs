@@ -118,7 +118,13 @@ impl Problems {
         if self.0.len() > SHOWN {
             ctx.say(format_args!("{program}: and {} more", self.0.len() - SHOWN));
         }
-        Error::already_shown(Exit::CONFIG)
+        Error::already_shown(self.exit())
+    }
+
+    /// Whoever wrote a wrong flag is at the command line; anything else is for who keeps the configuration.
+    fn exit(&self) -> Exit {
+        let is_flag = |problem: &Problem| matches!(problem.origin, Some(Origin::Flag(_)));
+        if self.0.iter().all(is_flag) { Exit::USAGE } else { Exit::CONFIG }
     }
 }
 
@@ -142,6 +148,6 @@ impl std::error::Error for Problems {}
 
 impl From<Problems> for Error {
     fn from(problems: Problems) -> Error {
-        Error::new(Exit::CONFIG, problems.to_string())
+        Error::new(problems.exit(), problems.to_string())
     }
 }

@@ -270,6 +270,17 @@ fn wrong_words_in_the_environment_and_flags_are_named() {
 }
 
 #[test]
+fn a_wrong_flag_is_a_fault_of_usage() {
+    let place = Place::new("usage", &[("probe.toml", "")]);
+    let exit = |environment: &[(&str, &str)]| {
+        let problems = place.load(environment, &[flag("--workers", &["workers"], "many")]).unwrap_err();
+        problems.show(&mut Ctx::capturing(&[])).exit()
+    };
+    assert_eq!(exit(&[]), Exit::USAGE);
+    assert_eq!(exit(&[("EDGEKIT_PROBE_VERBOSE", "yes")]), Exit::CONFIG);
+}
+
+#[test]
 fn faults_are_shown_with_their_line_all_at_once() {
     let problems = read("workers = 100\n\n\tverbsoe = true\n[listener.web]\nidle = 10\n").unwrap_err();
     let mut ctx = Ctx::capturing(&[]);
