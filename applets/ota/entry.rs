@@ -54,15 +54,18 @@ pub(crate) fn entry(matches: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> 
     }
 }
 
-/// The device as it is configured, and as the command line says whom to believe. `is_read` changes nothing.
+/// The device as it is configured, for verbs that take no bundle: nobody is asked whom to believe. `is_read` changes
+/// nothing.
 pub(crate) fn updater(sub: &ArgMatches, ctx: &mut Ctx, is_read: bool) -> Result<Updater, Error> {
-    let paths = Paths::process();
-    let mut updater = Updater::open(config(sub, ctx)?, &paths, ctx.clock(), is_read)?;
+    let updater = Updater::open(config(sub, ctx)?, &Paths::process(), ctx.clock(), is_read)?;
     updater.state.notes().iter().for_each(|note| ctx.warn(note));
-    // Verbs that take no bundle ask nobody whom to believe.
-    if sub.try_contains_id("key").is_err() {
-        return Ok(updater);
-    }
+    Ok(updater)
+}
+
+/// The same, believing whom the command line or the configuration says.
+pub(crate) fn believer(sub: &ArgMatches, ctx: &mut Ctx, is_read: bool) -> Result<Updater, Error> {
+    let paths = Paths::process();
+    let mut updater = updater(sub, ctx, is_read)?;
     if sub.contains_id("key") || sub.contains_id("keys") {
         updater.trust = Some(Box::new(trusted(sub)?));
         updater.openers = updater.opener(&paths)?;

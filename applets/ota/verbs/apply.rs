@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::apply::{Installed, Moved, Outcome, Phase, Plan, Terms, Watcher};
 use crate::cli;
 use crate::device::Updater;
-use crate::entry::{bundle, updater};
+use crate::entry::{believer, bundle};
 use crate::fault::Fault;
 use crate::halt::Halt;
 use crate::judge;
@@ -25,7 +25,7 @@ pub(crate) fn plan(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
 }
 
 fn run(sub: &ArgMatches, ctx: &mut Ctx, dry_run: bool) -> Result<Exit, Error> {
-    let mut updater = updater(sub, ctx, dry_run)?;
+    let mut updater = believer(sub, ctx, dry_run)?;
     let terms = terms(sub, &updater, dry_run);
     let mut shown = Shown::new(Progress::new(ctx, sub))?;
     let mut source = bundle(sub, ctx, shown.halt())?;

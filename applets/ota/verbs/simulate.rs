@@ -16,11 +16,11 @@ use super::apply::{Shown, shape, show, terms};
 use crate::apply::{self, Outcome, Settled};
 use crate::cli;
 use crate::device::Updater;
-use crate::entry::{bundle, updater};
+use crate::entry::{believer, bundle};
 use crate::fault::Fault;
 
 pub(crate) fn run(sub: &ArgMatches, ctx: &mut Ctx) -> Result<Exit, Error> {
-    let real = updater(sub, ctx, true)?;
+    let real = believer(sub, ctx, true)?;
     let folder = Scratch::new(sub.get_one::<PathBuf>("scratch"))?;
     let terms = terms(sub, &real, false);
     let mut shown = Shown::new(Progress::new(ctx, sub))?;
