@@ -30,7 +30,7 @@ impl BlockBuf {
     }
 
     /// What was last asked for.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.room[self.start..self.start + self.len]
     }
 

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use edgekit_store::BlockBuf;
 
-use super::plan::Planner;
+use super::plan::{Planner, digest_of};
 use super::settle;
 use super::state::{Deployment, Part, Stage};
 use super::{Installed, Item, Moved, Outcome, Phase, Plan, Terms, Watcher, Way, stop};
@@ -22,8 +22,7 @@ use crate::bundle::tree::{self, Hash, PAGE};
 use crate::bundle::write::NOTHING;
 use crate::device::Updater;
 use crate::fault::Fault;
-use crate::hex::Hex;
-use crate::image::{self, Image, Prefix};
+use crate::image::{Image, Prefix};
 use crate::policy;
 use crate::slot::{self, Durable, Kind, Slot};
 use crate::trust;
@@ -425,16 +424,8 @@ impl Work<'_, '_> {
             self.watcher.phase(Phase::Proving(&item.name, item.size));
             let slot = self.updater.slot(&item.name, plan.slot)?;
             let image = slot.image()?;
-            let found = match Prefix::of(&*image, item.size) {
-                Some(image) => {
-                    let pages = image::pages(&image, &mut |done| {
-                        self.watcher.moved(Moved { done, ..Moved::default() });
-                        stop(self.watcher)
-                    })?;
-                    Some(Hex(tree::digest(&pages)))
-                }
-                None => None,
-            };
+            let whole = Prefix::of(&*image, item.size);
+            let found = whole.map(|image| digest_of(&image, self.watcher)).transpose()?;
             if found != Some(item.digest) {
                 // Written anew the next time.
                 self.deployment.parts.remove(&item.name);

@@ -219,7 +219,7 @@ impl Planner<'_> {
 }
 
 /// The digest of an image, read as a whole.
-fn digest_of(image: &dyn Image, watcher: &mut dyn Watcher) -> Result<Hex, Fault> {
+pub(super) fn digest_of(image: &dyn Image, watcher: &mut dyn Watcher) -> Result<Hex, Fault> {
     let pages = image::pages(image, &mut |done| {
         watcher.moved(Moved { done, ..Moved::default() });
         super::stop(watcher)
